@@ -1,0 +1,1 @@
+"""A terminal cockpit for a streaming lakehouse: Kafka, Flink, Iceberg."""

@@ -1,0 +1,1 @@
+"""Blocking clients of the services, each behind a port."""

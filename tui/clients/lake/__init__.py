@@ -1,0 +1,1 @@
+"""Reader of Iceberg tables written by Flink."""

@@ -1,0 +1,107 @@
+"""Values read from Flink's REST interface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+RUNNING_STATES = frozenset({"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "RECONCILING", "FAILING", "CANCELLING"})
+"""Job states in which the job still holds its slots; submitting another one is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One checkpoint or savepoint as Flink's history lists it."""
+
+    id: int
+    status: str
+    is_savepoint: bool
+    trigger_at: datetime
+    completed_at: datetime | None
+    duration_ms: int | None
+    size_bytes: int | None
+    external_path: str | None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointStats:
+    """Counts since the job started, and its newest checkpoints, newest first."""
+
+    completed: int
+    failed: int
+    in_progress: int
+    restored_id: int | None
+    interval_ms: int | None
+    history: tuple[Checkpoint, ...]
+
+    @property
+    def last_completed(self) -> Checkpoint | None:
+        """The newest completed checkpoint (a savepoint counts), or `None` before the first."""
+        return next((c for c in self.history if c.status == "COMPLETED"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Vertex:
+    """One vertex of the job graph; rates are records a second, ratios 0 to 1, `None` unknown."""
+
+    id: str
+    name: str
+    status: str
+    parallelism: int
+    running: int
+    read_records: int | None
+    write_records: int | None
+    busy_ratio: float | None = None
+    backpressured_ratio: float | None = None
+    in_rate: float | None = None
+    out_rate: float | None = None
+    watermark_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobSummary:
+    """One line of Flink's job list."""
+
+    id: str
+    name: str
+    state: str
+    started_at: datetime
+    ended_at: datetime | None
+    tasks_total: int
+    tasks_running: int
+
+    @property
+    def active(self) -> bool:
+        """Whether the job still holds its slots."""
+        return self.state in RUNNING_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetail:
+    """A job with its vertices and checkpoints."""
+
+    summary: JobSummary
+    vertices: tuple[Vertex, ...]
+    checkpoints: CheckpointStats
+
+
+@dataclass(frozen=True, slots=True)
+class JobException:
+    """One entry of a job's exception history: `message` is the first line, `trace` all of it."""
+
+    at: datetime
+    name: str
+    message: str
+    trace: str
+    task: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterInfo:
+    """What `/overview` says."""
+
+    version: str
+    taskmanagers: int
+    slots_total: int
+    slots_available: int

@@ -1,0 +1,25 @@
+"""A reading: what one source said at one moment, or why it did not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T]):
+    """The result of one fetch: either `value` or `error` (one sentence) is set."""
+
+    source: str
+    taken_at: datetime
+    generation: int
+    value: T | None = None
+    error: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the source answered."""
+        return self.error is None

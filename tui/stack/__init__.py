@@ -1,0 +1,1 @@
+"""The backends that run a lakehouse, and what they need."""

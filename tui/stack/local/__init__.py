@@ -1,0 +1,1 @@
+"""The lakehouse as real local processes under one supervisor."""
