@@ -1,0 +1,179 @@
+"""Settings: defaults < TOML file < what this home was started with < environment < flags.
+
+Nothing is read at import. The TOML file is `LAKEHOUSE_CONFIG`, else `lakehouse.toml` in the home.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import platformdirs
+
+from tui.model.errors import UsageError
+
+APP = "lakehouse-tui"
+ICEBERG_VERSIONS = ("1.7.0", "1.10.0")
+CHOICES: dict[str, tuple[str, ...]] = {
+    "backend": ("local",),
+    "iceberg": ICEBERG_VERSIONS,
+    "s3": ("s3proxy", "minio"),
+}
+PORTS = ("kafka_port", "flink_port", "s3_port", "s3_console_port")
+RECORDED = ("iceberg", "s3", *PORTS)
+"""What `up` records in the home, so that every later command finds the stack it started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set; ports are TCP ports on loopback, times are in seconds."""
+
+    home: Path
+    cache: Path
+    backend: str = "local"
+    iceberg: str = "1.7.0"
+    s3: str = "s3proxy"
+    kafka_port: int = 9092
+    flink_port: int = 8081
+    s3_port: int = 9000
+    s3_console_port: int = 9001
+    topic: str = "trades"
+    group: str = "lakehouse"
+    partitions: int = 3
+    bucket: str = "warehouse"
+    warehouse: str = "s3a://warehouse/iceberg"
+    database: str = "lakehouse"
+    parallelism: int = 2
+    task_slots: int = 4
+    checkpoint_interval_s: int = 60
+    watermark_delay_s: int = 5
+    allowed_lateness_s: int = 3600
+    ready_timeout_s: int = 90
+    symbols: tuple[str, ...] = field(default=("BTCUSDT", "ETHUSDT", "SOLUSDT"))
+
+    @property
+    def kafka(self) -> str:
+        """Bootstrap address of Kafka."""
+        return f"127.0.0.1:{self.kafka_port}"
+
+    @property
+    def flink(self) -> str:
+        """Base address of Flink's REST interface."""
+        return f"http://127.0.0.1:{self.flink_port}"
+
+    @property
+    def s3_endpoint(self) -> str:
+        """Address of the S3 server."""
+        return f"http://127.0.0.1:{self.s3_port}"
+
+    @property
+    def stack_file(self) -> Path:
+        """Where `up` records what this home was started with (JSON, keys of `RECORDED`)."""
+        return self.home / "run" / "stack.json"
+
+
+def load(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Merge all layers into frozen settings; raises `UsageError` naming the layer and the key that is wrong."""
+    env = os.environ if environ is None else environ
+    given = {k: v for k, v in (flags or {}).items() if v is not None}
+    home = _path(given.pop("home", None) or env.get("LAKEHOUSE_HOME") or platformdirs.user_data_dir(APP))
+    cache = _path(given.pop("cache", None) or env.get("LAKEHOUSE_CACHE") or platformdirs.user_cache_dir(APP))
+    settings = Settings(home=home, cache=cache)
+    for origin, layer in (
+        _file_layer(home, env),
+        _recorded_layer(settings),
+        ("environment", _env_layer(env)),
+        ("flag", given),
+    ):
+        settings = _apply(settings, origin, layer)
+    _check_ports(settings)
+    return settings
+
+
+def _path(value: str | Path) -> Path:
+    return Path(value).expanduser().absolute()
+
+
+def _file_layer(home: Path, env: Mapping[str, str]) -> tuple[str, Mapping[str, Any]]:
+    named = env.get("LAKEHOUSE_CONFIG")
+    path = _path(named) if named else home / "lakehouse.toml"
+    try:
+        return str(path), tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if named:
+            raise UsageError(f"The settings file {path} (LAKEHOUSE_CONFIG) does not exist.") from None
+        return str(path), {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"The settings file {path} is not valid TOML: {error}.") from None
+    except OSError as error:
+        raise UsageError(f"The settings file {path} cannot be read: {error.strerror}.") from None
+
+
+def _recorded_layer(settings: Settings) -> tuple[str, Mapping[str, Any]]:
+    path = settings.stack_file
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return str(path), {}
+    known = {k: stored[k] for k in RECORDED if k in stored} if isinstance(stored, dict) else {}
+    return str(path), known
+
+
+def _env_layer(env: Mapping[str, str]) -> Mapping[str, Any]:
+    names = {f.name for f in fields(Settings)} - {"home", "cache"}
+    return {name: env[key] for name in names if (key := f"LAKEHOUSE_{name.upper()}") in env}
+
+
+def _apply(settings: Settings, origin: str, layer: Mapping[str, Any]) -> Settings:
+    hints = get_type_hints(Settings)
+    values: dict[str, Any] = {}
+    for name, raw in layer.items():
+        if name not in hints or name in ("home", "cache"):
+            close = ", ".join(sorted(n for n in hints if n not in ("home", "cache")))
+            raise UsageError(f"{origin}: there is no setting {name!r}; the settings are {close}.")
+        values[name] = _convert(origin, name, raw, hints[name])
+    return replace(settings, **values)
+
+
+def _convert(origin: str, name: str, raw: Any, kind: Any) -> Any:
+    if kind is int:
+        return _positive_int(origin, name, raw)
+    if kind is str:
+        return _choice(origin, name, raw)
+    parts = raw.split(",") if isinstance(raw, str) else raw
+    if not isinstance(parts, list | tuple) or not all(isinstance(p, str) and p.strip() for p in parts):
+        raise UsageError(f"{origin}: {name} must be a list of names, not {raw!r}.")
+    return tuple(p.strip() for p in parts)
+
+
+def _positive_int(origin: str, name: str, raw: Any) -> int:
+    try:
+        value = int(raw) if isinstance(raw, str) else raw
+    except ValueError:
+        value = None
+    highest = 65535 if name in PORTS else 2**31
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= highest:
+        raise UsageError(f"{origin}: {name} must be a whole number from 1 to {highest}, not {raw!r}.")
+    return value
+
+
+def _choice(origin: str, name: str, raw: Any) -> str:
+    allowed = CHOICES.get(name)
+    if not isinstance(raw, str) or not raw or (allowed and raw not in allowed):
+        wanted = f"one of {', '.join(allowed)}" if allowed else "a text"
+        raise UsageError(f"{origin}: {name} must be {wanted}, not {raw!r}.")
+    return raw
+
+
+def _check_ports(settings: Settings) -> None:
+    seen: dict[int, str] = {}
+    for name in PORTS:
+        port = getattr(settings, name)
+        if port in seen:
+            raise UsageError(f"{seen[port]} and {name} are both {port}: give each its own port.")
+        seen[port] = name
