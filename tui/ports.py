@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from tui.model.candles import CandleSet
-from tui.model.flink import CheckpointStats, ClusterInfo, JobDetail, JobException, JobSummary
+from tui.model.flink import CheckpointStats, ClusterInfo, JobDetail, JobException, JobSummary, Lineage, RestorePoint
 from tui.model.iceberg import TableHistory
 from tui.model.kafka import TopicLag
 from tui.model.stack import Progress, Service
@@ -79,3 +79,19 @@ class StackBackend(Protocol):
 
     def log(self, service: str, *, follow: bool = False, lines: int = 200) -> Iterator[str]:
         """The last `lines` log lines of a service; with `follow` new ones as they come."""
+
+
+class JobPort(Protocol):
+    """Brings the job to a cluster, and remembers which job continued from which."""
+
+    def restore_points(self) -> tuple[RestorePoint, ...]:
+        """Every complete checkpoint and savepoint that is still there."""
+
+    def lineage(self) -> Lineage:
+        """Which job continued from which, as far as recorded."""
+
+    def savepoint_directory(self) -> str:
+        """Where savepoints go, as a URI that the cluster can write."""
+
+    def start(self, point: RestorePoint | None, progress: ProgressSink) -> str:
+        """Submit the job, restored from `point`, and return its id; the id and its parent are recorded."""

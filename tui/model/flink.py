@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 RUNNING_STATES = frozenset({"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "RECONCILING", "FAILING", "CANCELLING"})
 """Job states in which the job still holds its slots; submitting another one is refused."""
@@ -105,3 +107,45 @@ class ClusterInfo:
     taskmanagers: int
     slots_total: int
     slots_available: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePoint:
+    """A retained checkpoint or a savepoint that a job can continue from.
+
+    `job_id` is the job that wrote it (a savepoint's folder tells only its first six digits).
+    """
+
+    path: str
+    kind: Literal["checkpoint", "savepoint"]
+    checkpoint_id: int
+    completed_at: datetime
+    job_id: str
+
+    def written_by(self, job_id: str) -> bool:
+        """Whether the job `job_id` wrote it."""
+        return job_id.startswith(self.job_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Which job continued from which: job → the job whose checkpoint it was restored from (`None`: a fresh start)."""
+
+    parents: Mapping[str, str | None]
+
+    def descends(self, job_id: str, ancestor: str) -> bool | None:
+        """Whether `job_id` is `ancestor` or continues it; `None` where the record does not reach far enough."""
+        seen: set[str] = set()
+        current: str | None = self._full(job_id)
+        while current is not None and current not in seen:
+            if current == ancestor:
+                return True
+            seen.add(current)
+            if current not in self.parents:
+                return None
+            parent = self.parents[current]
+            current = self._full(parent) if parent else None
+        return False
+
+    def _full(self, job_id: str) -> str:
+        return next((known for known in self.parents if known.startswith(job_id)), job_id)

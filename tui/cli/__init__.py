@@ -1,0 +1,243 @@
+"""The headless commands; this module only parses and dispatches, so that `--help` stays quick."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tui.settings import Settings
+
+Flag = tuple[tuple[str, ...], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: where its function is (`module:function` below `tui.cli`), its help and its flags."""
+
+    name: str
+    target: str
+    help: str
+    flags: tuple[Flag, ...] = ()
+
+
+def _flag(*names: str, **options: Any) -> Flag:
+    return names, options
+
+
+JSON = _flag("--json", action="store_true", help="print JSON")
+YES = _flag("--yes", action="store_true", help="do not ask")
+TABLES = ("raw_trades", "agg_1m", "bad_trades")
+PRODUCE = (
+    _flag("--rate", type=float, metavar="N", help="trades a second, 0 is as fast as it goes (default 50)"),
+    _flag("--count", type=int, metavar="N", help="end after N trades"),
+    _flag("--seed", type=int, metavar="S", help="the same seed gives the same trades"),
+    _flag("--backfill", metavar="2h", help="write history first: 90s, 30m, 2h"),
+    _flag("--late", type=float, metavar="P", help="fraction of trades that come late, 0 to 1"),
+    _flag("--bad", type=float, metavar="P", help="fraction of messages that are not trades, 0 to 1"),
+    _flag("--duplicates", type=float, metavar="P", help="fraction of trades sent twice, 0 to 1"),
+)
+
+COMMANDS = (
+    Command("up", "stack:up", "start the lakehouse; the first time it downloads what it needs", (JSON,)),
+    Command(
+        "down",
+        "stack:down",
+        "stop everything in order",
+        (_flag("--purge", action="store_true", help="delete all data too (asks first)"), YES),
+    ),
+    Command("status", "stack:status", "services, job and producer", (JSON,)),
+    Command(
+        "logs",
+        "stack:logs",
+        "log of a service",
+        (
+            _flag("service", metavar="SERVICE", help="kafka, s3, jobmanager, taskmanager or producer"),
+            _flag("-f", "--follow", action="store_true", help="go on as new lines come"),
+            _flag("-n", "--lines", type=int, default=200, help="how many lines (default 200)"),
+        ),
+    ),
+    Command("doctor", "doctor:doctor", "is this machine fit: Python, Java, disk, memory, ports, clock", (JSON,)),
+    Command(
+        "produce",
+        "produce:produce",
+        "start the background producer (one a home)",
+        (
+            *PRODUCE,
+            _flag("--stop", action="store_true", help="stop the background producer"),
+            _flag("--foreground", action="store_true", help="produce here until done or Ctrl-C"),
+        ),
+    ),
+    Command(
+        "submit",
+        "job:submit",
+        "start the job, from its newest checkpoint or savepoint",
+        (
+            _flag("--fresh", action="store_true", help="start over: writes every trade again (asks first)"),
+            YES,
+            JSON,
+        ),
+    ),
+    Command("cancel", "job:cancel", "cancel the job; its checkpoints stay", (JSON,)),
+    Command("checkpoint", "job:checkpoint", "trigger a checkpoint now and wait for its commit", (JSON,)),
+    Command("savepoint", "job:savepoint", "stop the job with a savepoint", (JSON,)),
+    Command("lag", "read:lag", "offsets and lag of every partition", (JSON,)),
+    Command(
+        "jobs",
+        "read:jobs",
+        "jobs of the Flink cluster",
+        (JSON, _flag("--exceptions", action="store_true", help="with the exceptions of the newest job")),
+    ),
+    Command(
+        "snapshots",
+        "read:snapshots",
+        "snapshots of a table",
+        (
+            _flag(
+                "table",
+                nargs="?",
+                metavar="TABLE",
+                choices=TABLES,
+                default=None,
+                help="raw_trades, agg_1m (default) or bad_trades",
+            ),
+            _flag("--limit", type=int, metavar="N", help="only the newest N"),
+            JSON,
+        ),
+    ),
+    Command(
+        "candles",
+        "read:candles",
+        "one-minute candles",
+        (
+            _flag("--symbol", metavar="S", help="only this symbol"),
+            _flag("--limit", type=int, default=20, metavar="N", help="newest N a symbol (default 20)"),
+            JSON,
+        ),
+    ),
+    Command("verify", "verify:verify", "prove that what came out is what went in", (JSON,)),
+    Command(
+        "sql",
+        "sql:sql",
+        "Flink's SQL client with the catalog ready",
+        (_flag("-f", "--file", metavar="FILE", help="run this file and end"),),
+    ),
+    Command(
+        "demo",
+        "demo:demo",
+        "all of it: up, produce, submit, candles, verified",
+        (
+            _flag("--headless", action="store_true", help="print instead of opening the dashboard"),
+            _flag("--keep", action="store_true", help="leave it running"),
+            *PRODUCE,
+        ),
+    ),
+)
+
+SETTING_FLAGS = (
+    "backend",
+    "iceberg",
+    "s3",
+    "kafka_port",
+    "flink_port",
+    "s3_port",
+    "s3_console_port",
+    "checkpoint_interval_s",
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = common.add_argument_group("settings (also in the settings file and as LAKEHOUSE_* in the environment)")
+    group.add_argument("--home", type=Path, metavar="DIR", help="data, logs and state of this lakehouse")
+    for name in SETTING_FLAGS:
+        group.add_argument(f"--{name.removesuffix('_s').replace('_', '-')}", dest=name, metavar=_metavar(name))
+    top = argparse.ArgumentParser(
+        prog="lakehouse-tui",
+        description="A cockpit for a streaming lakehouse: Kafka → Flink → Iceberg.",
+        parents=[common],
+    )
+    top.add_argument("--version", action="store_true", help="print the version and end")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for command in COMMANDS:
+        sub = commands.add_parser(
+            command.name, help=command.help, description=command.help.capitalize() + ".", parents=[common]
+        )
+        for names, options in command.flags:
+            sub.add_argument(*names, **options)
+    return top
+
+
+def _metavar(name: str) -> str:
+    if name.endswith("_port"):
+        return "PORT"
+    return {"iceberg": "1.7.0|1.10.0", "s3": "s3proxy|minio", "backend": "local"}.get(name, "SECONDS")
+
+
+def run(argv: Sequence[str]) -> int:
+    """Parse `argv` and run the command; prints errors as one sentence on stderr."""
+    arguments = parser().parse_args(argv)
+    if arguments.version:
+        from importlib.metadata import version
+
+        sys.stdout.write(version("lakehouse-tui") + "\n")
+        return 0
+    if arguments.command is None:
+        parser().print_help()
+        return 2
+    return _dispatch(next(c for c in COMMANDS if c.name == arguments.command), arguments)
+
+
+def _dispatch(command: Command, arguments: argparse.Namespace) -> int:
+    from tui.model.errors import LakehouseError, UsageError
+
+    settings: Settings | None = None
+    try:
+        settings = _settings(arguments)
+        module, function = command.target.split(":")
+        target = getattr(importlib.import_module(f"tui.cli.{module}"), function)
+        return int(target(settings, arguments))
+    except UsageError as error:
+        return _say(str(error), 2)
+    except LakehouseError as error:
+        return _say(str(error), 1)
+    except KeyboardInterrupt:
+        return _say("Interrupted.", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a user never sees a traceback
+        return _say(_unexpected(settings, error), 1)
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from tui.settings import Settings, load
+
+    names = {f.name for f in fields(Settings)}
+    return load({k: v for k, v in vars(arguments).items() if k in names})
+
+
+def _say(sentence: str, status: int) -> int:
+    sys.stderr.write(f"lakehouse-tui: {sentence}\n")
+    return status
+
+
+def _unexpected(settings: Settings | None, error: Exception) -> str:
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    if settings is None:
+        return f"Unexpected error ({what})."
+    path = settings.home / "logs" / "errors.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as log:
+            log.write("".join(traceback.format_exception(error)))
+    except OSError:
+        return f"Unexpected error ({what}); its traceback could not be written to {path}."
+    return f"Unexpected error ({what}); please report it with the traceback at the end of {path}."

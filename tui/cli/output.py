@@ -1,0 +1,153 @@
+"""What the commands print: tables and progress for people, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tui.model.errors import UsageError
+from tui.model.stack import Progress as Step
+from tui.ports import ProgressSink
+
+UNKNOWN = "–"
+
+
+def console(*, stderr: bool = False) -> Console:
+    """The console to print on; styles are left out where they do not belong."""
+    return Console(stderr=stderr, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def say(text: str) -> None:
+    """Print one plain line on stdout."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as JSON; times as ISO 8601 in UTC."""
+    say(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def iso(moment: datetime) -> str:
+    """`moment` in UTC, ISO 8601 with a Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, left: Sequence[str] = ()) -> None:
+    """Print a table; `None` is shown as unknown, numbers are set right unless the column is in `left`."""
+    grid = Table(title=escape(title), title_justify="left", title_style="bold")
+    for name in columns:
+        grid.add_column(name, justify="left" if name in left else "right", overflow="fold")
+    for row in rows:
+        grid.add_row(*(cell(value) for value in row))
+    console().print(grid)
+
+
+def cell(value: Any) -> str:
+    """One value as text for a table."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.8f}".rstrip("0").rstrip(".")
+    if isinstance(value, datetime):
+        return f"{value.astimezone():%H:%M:%S}"
+    return escape(str(value))
+
+
+def confirm(question: str, *, yes: bool) -> bool:
+    """Ask on the terminal; without one `--yes` is needed, and its absence is wrong usage."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} Nobody is there to answer: add --yes to do it.")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+@contextmanager
+def progress() -> Iterator[ProgressSink]:
+    """A sink that shows each step: bars on a terminal, one line a change elsewhere (both on stderr)."""
+    screen = console(stderr=True)
+    if screen.is_terminal:
+        with Progress(
+            TextColumn("{task.description:<12}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[amount]}"),
+            TextColumn("{task.fields[detail]}", style="dim"),
+            TimeElapsedColumn(),
+            console=screen,
+        ) as bars:
+            yield _Bars(bars)
+    else:
+        yield _Lines()
+
+
+class _Bars:
+    """One bar a step."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, step: Step) -> None:
+        with self._lock:
+            task = self._tasks.get(step.step)
+            if task is None:
+                task = self._bars.add_task(escape(step.step), total=None, amount="", detail="")
+                self._tasks[step.step] = task
+            total = step.total if step.total is not None else (1 if step.finished else None)
+            completed = total if step.finished else step.done
+            self._bars.update(task, total=total, completed=completed, amount=_amount(step), detail=escape(step.detail))
+
+
+class _Lines:
+    """One line when a step begins, changes its detail, or ends."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, step: Step) -> None:
+        with self._lock:
+            text = f"{step.detail}{' (done)' if step.finished else ''}".strip()
+            if step.total and step.unit == "bytes":
+                tenth = 10 * (step.done or 0) // step.total
+                text = f"{text} {tenth * 10}% of {_size(step.total)}".strip()
+            if self._last.get(step.step) != text:
+                self._last[step.step] = text
+                sys.stderr.write(f"{step.step}: {text}\n")
+                sys.stderr.flush()
+
+
+def _amount(step: Step) -> str:
+    if step.total is None or step.done is None:
+        return ""
+    if step.unit == "bytes":
+        return f"{_size(step.done)} of {_size(step.total)}"
+    return f"{step.done} of {step.total} {step.unit}".strip()
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"

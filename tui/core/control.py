@@ -1,0 +1,144 @@
+"""What can be done to the job: submit, cancel, checkpoint, savepoint; no I/O of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tui.core import restore
+from tui.model.errors import LakehouseError, NotFoundError, UnavailableError
+from tui.model.flink import JobSummary, RestorePoint
+from tui.model.iceberg import TableHistory
+from tui.model.stack import Progress
+from tui.ports import FlinkControlPort, FlinkPort, JobPort, KafkaPort, LakePort, ProgressSink
+
+TABLES = ("raw_trades", "agg_1m", "bad_trades")
+COMMIT_TIMEOUT_S = 30.0
+RUNNING_TIMEOUT_S = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A job that runs; `restored` is where it continued from (`None`: from the beginning)."""
+
+    job_id: str
+    restored: RestorePoint | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A completed checkpoint; `tables` are those that got a snapshot for it (none where no trade was new)."""
+
+    checkpoint_id: int
+    tables: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The actions on one job, over ports."""
+
+    flink: FlinkPort
+    control: FlinkControlPort
+    kafka: KafkaPort
+    lake: LakePort
+    jobs: JobPort
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def active_job(self) -> JobSummary | None:
+        """The job that holds slots, or `None`; more than one is an error that names them."""
+        active = [job for job in self.flink.jobs() if job.active]
+        if len(active) > 1:
+            names = ", ".join(f"{job.name} ({job.id})" for job in active)
+            raise LakehouseError(f"{len(active)} jobs run on this cluster: {names}; cancel all but one in Flink's UI.")
+        return active[0] if active else None
+
+    def require_job(self) -> JobSummary:
+        """The active job; raises `NotFoundError` where none runs."""
+        job = self.active_job()
+        if job is None:
+            raise NotFoundError("No job runs; start it with `lakehouse-tui submit`.")
+        return job
+
+    def submit(self, progress: ProgressSink, *, fresh: bool = False) -> Submitted:
+        """Start the job from its newest restore point (or, `fresh`, from the beginning) and wait until it runs."""
+        began = self.clock()
+        running = self.active_job()
+        if running is not None:
+            raise LakehouseError(
+                f"The job already runs ({running.id}, {running.state}); cancel it before you submit again."
+            )
+        point = None if fresh else self._decide()
+        origin = f"from {point.kind} {point.checkpoint_id}" if point else "from the beginning"
+        progress(Progress("job", f"submitting, {origin}"))
+        job_id = self.jobs.start(point, progress)
+        progress(Progress("job", f"{job_id} starts its tasks"))
+        self.control.wait_running(job_id, RUNNING_TIMEOUT_S)
+        progress(Progress("job", f"{job_id} runs, {origin}", finished=True))
+        return Submitted(job_id, point, self.clock() - began)
+
+    def _decide(self) -> RestorePoint | None:
+        decision = restore.choose(self.jobs.restore_points(), self.histories(), self.jobs.lineage())
+        if decision.refusal:
+            raise LakehouseError(decision.refusal)
+        return decision.point
+
+    def histories(self) -> Mapping[str, TableHistory | None]:
+        """The history of each table; `None` for one that does not exist yet."""
+        return {table: self._history(table) for table in TABLES}
+
+    def _history(self, table: str) -> TableHistory | None:
+        try:
+            return self.lake.history(table)
+        except NotFoundError:
+            return None
+
+    def cancel(self) -> JobSummary:
+        """Cancel the active job and wait until it has ended; its retained checkpoints stay."""
+        job = self.require_job()
+        self.control.cancel(job.id, RUNNING_TIMEOUT_S)
+        return job
+
+    def savepoint(self) -> tuple[JobSummary, str]:
+        """Stop the active job with a savepoint; returns the job and the savepoint's path."""
+        job = self.require_job()
+        return job, self.control.stop_with_savepoint(job.id, self.jobs.savepoint_directory(), RUNNING_TIMEOUT_S)
+
+    def checkpoint(self, progress: ProgressSink) -> Committed:
+        """Trigger a checkpoint now and wait until what it holds is committed to the tables."""
+        began = self.clock()
+        job = self.require_job()
+        before = self._committed()
+        progress(Progress("checkpoint", "triggered"))
+        checkpoint_id = self.control.trigger_checkpoint(job.id, RUNNING_TIMEOUT_S)
+        progress(Progress("checkpoint", f"{checkpoint_id} complete, waiting for its commit"))
+        tables = self._await_commit(checkpoint_id, before)
+        progress(Progress("checkpoint", f"{checkpoint_id} committed", finished=True))
+        return Committed(checkpoint_id, tables, self.clock() - began)
+
+    def _committed(self) -> dict[int, int | None]:
+        return {p.partition: p.committed for p in self.kafka.lag().partitions}
+
+    def _await_commit(self, checkpoint_id: int, before: dict[int, int | None]) -> tuple[str, ...]:
+        """A table without new rows gets no snapshot, so wait for one only if the offsets moved."""
+        deadline = self.clock() + COMMIT_TIMEOUT_S
+        quiet_until = self.clock() + 2.0
+        while self.clock() < deadline:
+            held = {s.table for s in restore.stamps(self.histories()) if s.checkpoint_id >= checkpoint_id}
+            if _complete(held):
+                return tuple(t for t in TABLES if t in held)
+            if not held and self.clock() > quiet_until and self._committed() == before:
+                return ()
+            self.sleep(0.1)
+        raise UnavailableError(
+            f"Checkpoint {checkpoint_id} is complete, but its commit did not show in the tables within "
+            f"{COMMIT_TIMEOUT_S:.0f} s; look at `lakehouse-tui jobs --exceptions` and `lakehouse-tui logs taskmanager`."
+        )
+
+
+def _complete(held: set[str]) -> bool:
+    """Trades change both raw_trades and agg_1m; bad messages alone change bad_trades only."""
+    return {"raw_trades", "agg_1m"} <= held or held == {"bad_trades"}
