@@ -15,6 +15,7 @@ from tui.ports import FlinkControlPort, FlinkPort, JobPort, KafkaPort, LakePort,
 
 TABLES = ("raw_trades", "agg_1m", "bad_trades")
 COMMIT_TIMEOUT_S = 30.0
+QUIET_S = 2.0
 RUNNING_TIMEOUT_S = 90.0
 
 
@@ -111,26 +112,32 @@ class Control:
         """Trigger a checkpoint now and wait until what it holds is committed to the tables."""
         began = self.clock()
         job = self.require_job()
-        before = self._committed()
+        offsets, rows = self._committed(), _rows(self.histories())
         progress(Progress("checkpoint", "triggered"))
         checkpoint_id = self.control.trigger_checkpoint(job.id, RUNNING_TIMEOUT_S)
         progress(Progress("checkpoint", f"{checkpoint_id} complete, waiting for its commit"))
-        tables = self._await_commit(checkpoint_id, before)
+        tables = self._await_commit(job.id, checkpoint_id, offsets, rows)
         progress(Progress("checkpoint", f"{checkpoint_id} committed", finished=True))
         return Committed(checkpoint_id, tables, self.clock() - began)
 
-    def _committed(self) -> dict[int, int | None]:
-        return {p.partition: p.committed for p in self.kafka.lag().partitions}
+    def _committed(self) -> int:
+        return sum(p.committed or 0 for p in self.kafka.lag().partitions)
 
-    def _await_commit(self, checkpoint_id: int, before: dict[int, int | None]) -> tuple[str, ...]:
-        """A table without new rows gets no snapshot, so wait for one only if the offsets moved."""
-        deadline = self.clock() + COMMIT_TIMEOUT_S
-        quiet_until = self.clock() + 2.0
+    def _await_commit(self, job_id: str, checkpoint_id: int, offsets: int, rows: int) -> tuple[str, ...]:
+        """Wait until the ledger grew by as many rows as the committed offsets moved.
+
+        A table without new rows gets no snapshot, so its stamp alone cannot tell; offsets that do not move
+        for `QUIET_S` mean that the checkpoint held nothing new.
+        """
+        deadline, quiet_until = self.clock() + COMMIT_TIMEOUT_S, self.clock() + QUIET_S
         while self.clock() < deadline:
-            held = {s.table for s in restore.stamps(self.histories()) if s.checkpoint_id >= checkpoint_id}
-            if _complete(held):
+            histories = self.histories()
+            stamps = restore.stamps(histories)
+            held = {s.table for s in stamps if s.job_id == job_id and s.checkpoint_id >= checkpoint_id}
+            moved = self._committed() - offsets
+            if moved > 0 and _rows(histories) - rows >= moved and ("raw_trades" in held) == ("agg_1m" in held):
                 return tuple(t for t in TABLES if t in held)
-            if not held and self.clock() > quiet_until and self._committed() == before:
+            if moved == 0 and not held and self.clock() > quiet_until:
                 return ()
             self.sleep(0.1)
         raise UnavailableError(
@@ -139,6 +146,7 @@ class Control:
         )
 
 
-def _complete(held: set[str]) -> bool:
-    """Trades change both raw_trades and agg_1m; bad messages alone change bad_trades only."""
-    return {"raw_trades", "agg_1m"} <= held or held == {"bad_trades"}
+def _rows(histories: Mapping[str, TableHistory | None]) -> int:
+    """Rows of the ledger: every message is in raw_trades or in bad_trades."""
+    currents = (h.current for name in ("raw_trades", "bad_trades") if (h := histories.get(name)) is not None)
+    return sum(current.total_records or 0 for current in currents if current is not None)

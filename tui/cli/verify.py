@@ -1,0 +1,53 @@
+"""`verify`, and how checks are printed."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable
+from typing import Any
+
+from tui import bootstrap
+from tui.cli.output import print_json, say
+from tui.model.checks import Check, Report
+from tui.settings import Settings
+
+
+def verify(settings: Settings, arguments: Namespace) -> int:
+    """Run every check; exit status 1 if one fails."""
+    return show(bootstrap.verify(settings), as_json=arguments.json)
+
+
+def show(checks: Iterable[Check], *, as_json: bool) -> int:
+    """Print checks as they finish (or all as JSON); 0 if all passed, else 1."""
+    done = []
+    for check in checks:
+        done.append(check)
+        if not as_json:
+            say(line(check))
+    report = Report(tuple(done))
+    if as_json:
+        print_json({"ok": report.ok, "checks": [row(c) for c in report.checks]})
+    else:
+        failed = sum(not c.ok for c in report.checks)
+        passed = len(report.checks) - failed
+        say(f"{passed} checks passed, {failed} failed." if failed else f"All {passed} checks passed.")
+    return 0 if report.ok else 1
+
+
+def line(check: Check) -> str:
+    """One check as text: the mark, the name, what was found, and where it failed what was expected."""
+    text = f"{'✓' if check.ok else '✗'} {check.name:<22} {check.actual}"
+    if not check.ok:
+        text += f"\n    expected: {check.expected}"
+    return f"{text}\n    {check.detail}" if check.detail and not check.ok else text
+
+
+def row(check: Check) -> dict[str, Any]:
+    """The JSON form of one check."""
+    return {
+        "name": check.name,
+        "ok": check.ok,
+        "expected": check.expected,
+        "actual": check.actual,
+        "detail": check.detail,
+    }

@@ -1,0 +1,110 @@
+"""The one state that every screen shows, as a pure function of the readings: `apply(state, reading) -> state`.
+
+On an error the last value stays and is marked stale; rates and the time to catch up are computed here, from a
+history of fixed length. Unknown is `None`, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from tui.model.kafka import TopicLag
+from tui.model.reading import Reading
+
+HISTORY = 120
+"""How many lag readings are kept: two minutes at one a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one source last said, and whether it still says so."""
+
+    value: Any = None
+    taken_at: datetime | None = None
+    error: str | None = None
+    failing_since: datetime | None = None
+
+    @property
+    def stale(self) -> bool:
+        """Whether there is a value that the source no longer confirms."""
+        return self.value is not None and self.error is not None
+
+    def age_s(self, now: datetime) -> float | None:
+        """Seconds since the value was taken; `None` before the first."""
+        return None if self.taken_at is None else max(0.0, (now - self.taken_at).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionRates:
+    """Records a second that one partition takes in and that the job reads, and seconds until it catches up."""
+
+    in_rate: float | None = None
+    out_rate: float | None = None
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything the screens show; `sources` by name, lag history oldest first."""
+
+    sources: Mapping[str, Shown] = field(default_factory=lambda: MappingProxyType({}))
+    lag_history: tuple[TopicLag, ...] = ()
+    rates: Mapping[int, PartitionRates] = field(default_factory=lambda: MappingProxyType({}))
+
+    def shown(self, source: str) -> Shown:
+        """What `source` last said; empty before its first reading."""
+        return self.sources.get(source, Shown())
+
+
+def apply(state: State, reading: Reading[Any]) -> State:
+    """The state after `reading`; never changes `state`."""
+    shown = _after(state.shown(reading.source), reading)
+    state = replace(state, sources=MappingProxyType({**state.sources, reading.source: shown}))
+    if reading.ok and isinstance(reading.value, TopicLag):
+        history = (*state.lag_history, reading.value)[-HISTORY:]
+        state = replace(state, lag_history=history, rates=MappingProxyType(_rates(history)))
+    return state
+
+
+def _after(shown: Shown, reading: Reading[Any]) -> Shown:
+    if reading.ok:
+        return Shown(reading.value, reading.taken_at)
+    return replace(shown, error=reading.error, failing_since=shown.failing_since or reading.taken_at)
+
+
+RATE_WINDOW_S = 10.0
+
+
+def _rates(history: tuple[TopicLag, ...]) -> dict[int, PartitionRates]:
+    """Rates over the last `RATE_WINDOW_S`; unknown where an end of the window is unknown."""
+    newest = history[-1]
+    oldest = next(h for h in history if (newest.taken_at - h.taken_at).total_seconds() <= RATE_WINDOW_S)
+    seconds = (newest.taken_at - oldest.taken_at).total_seconds()
+    if seconds <= 0:
+        return {p.partition: PartitionRates() for p in newest.partitions}
+    before = {p.partition: p for p in oldest.partitions}
+    rates = {}
+    for now in newest.partitions:
+        then = before.get(now.partition)
+        in_rate = _rate(then.high if then else None, now.high, seconds)
+        out_rate = _rate(then.read if then else None, now.read, seconds)
+        rates[now.partition] = PartitionRates(in_rate, out_rate, _eta(now.lag_read, in_rate, out_rate))
+    return rates
+
+
+def _rate(then: int | None, now: int | None, seconds: float) -> float | None:
+    """Records a second; a counter that went back (a topic made anew, a job restored) is unknown, not negative."""
+    return None if then is None or now is None or now < then else (now - then) / seconds
+
+
+def _eta(lag: int | None, in_rate: float | None, out_rate: float | None) -> float | None:
+    """Seconds to catch up; 0 when caught up, `None` while unknown or while the lag does not shrink."""
+    if lag == 0:
+        return 0.0
+    if lag is None or in_rate is None or out_rate is None or out_rate <= in_rate:
+        return None
+    return lag / (out_rate - in_rate)

