@@ -1,0 +1,90 @@
+"""`demo`: the whole path, once, with its times."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from dataclasses import dataclass, field
+
+from tui import bootstrap
+from tui.cli.output import progress, say
+from tui.cli.produce import given
+from tui.cli.read import print_candles
+from tui.cli.verify import show
+from tui.model.candles import CandleSet
+from tui.model.errors import UnavailableError
+from tui.ports import ProgressSink
+from tui.settings import Settings
+
+DEFAULTS = {"rate": "50", "backfill": "2h"}
+CANDLE_TIMEOUT_S = 120.0
+SHOWN_PER_SYMBOL = 5
+
+
+@dataclass(slots=True)
+class Times:
+    """Seconds since the start, by what was reached."""
+
+    began: float = field(default_factory=time.monotonic)
+    reached: dict[str, float] = field(default_factory=dict)
+
+    def mark(self, what: str) -> None:
+        """Note that `what` is reached now."""
+        self.reached[what] = time.monotonic() - self.began
+
+
+def demo(settings: Settings, arguments: Namespace) -> int:
+    """Up, produce, submit, checkpoint, candles, verify; stops everything at the end unless `--keep`."""
+    times = Times()
+    try:
+        status = _run(settings, arguments, times)
+    except BaseException:
+        _stop(settings)
+        raise
+    if arguments.keep:
+        say(f"\nIt keeps running in {settings.home}; `lakehouse-tui down` stops it.")
+    else:
+        _stop(settings)
+        say("\nEverything is stopped; the data stays. `lakehouse-tui demo --keep` leaves it running.")
+    return status
+
+
+def _run(settings: Settings, arguments: Namespace, times: Times) -> int:
+    with progress() as sink:
+        found = _to_candles(settings, {**DEFAULTS, **given(arguments)}, times, sink)
+    print_candles(found)
+    say("")
+    status = show(bootstrap.verify(settings), as_json=False)
+    times.mark("verified")
+    say("")
+    for what, seconds in times.reached.items():
+        say(f"{what:<24} {seconds:6.1f} s")
+    return status
+
+
+def _to_candles(settings: Settings, options: dict[str, str], times: Times, sink: ProgressSink) -> CandleSet:
+    provisioned = bootstrap.provision(settings, sink)
+    times.mark(f"downloaded {provisioned.downloaded_bytes / 1e6:,.0f} MB")
+    bootstrap.backend(settings).up(sink)
+    times.mark("stack ready")
+    bootstrap.producer(settings).start(options)
+    control = bootstrap.control(settings)
+    if control.active_job() is None:
+        control.submit(sink)
+    times.mark("job running")
+    deadline = time.monotonic() + CANDLE_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if control.checkpoint(sink).tables:
+            found = bootstrap.clients(settings).lake.candles(None, SHOWN_PER_SYMBOL)
+            if found.candles:
+                times.mark("first committed candle")
+                return found
+    raise UnavailableError(
+        f"No candle was committed within {CANDLE_TIMEOUT_S:.0f} s; look at `lakehouse-tui logs producer` "
+        "and `lakehouse-tui jobs --exceptions`."
+    )
+
+
+def _stop(settings: Settings) -> None:
+    with progress() as sink:
+        bootstrap.backend(settings).down(sink)
