@@ -1,0 +1,114 @@
+"""The command line: quick, silent about tracebacks, and with the right exit status."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tui import cli
+from tui.cli import output
+from tui.model.errors import UnavailableError, UsageError
+from tui.model.stack import Progress
+
+
+def run(*argv: str, home: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tui", *argv, "--home", str(home)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+
+def test_help_loads_neither_textual_nor_pyarrow_nor_any_client() -> None:
+    code = (
+        "import sys, tui.cli\n"
+        "try: tui.cli.run(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'textual', 'pyarrow', 'pyiceberg', 'confluent_kafka', 'requests', 'rich', 'supervisor'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert "HEAVY []" in done.stdout, done.stdout + done.stderr
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in cli.COMMANDS:
+        with pytest.raises(SystemExit) as end:
+            cli.run([command.name, "--help"])
+        assert end.value.code == 0
+        assert "--home" in capsys.readouterr().out
+
+
+def test_every_command_has_its_function() -> None:
+    import importlib
+
+    for command in cli.COMMANDS:
+        module, function = command.target.split(":")
+        assert callable(getattr(importlib.import_module(f"tui.cli.{module}"), function)), command.name
+
+
+def test_wrong_usage_is_status_2(tmp_path: Path) -> None:
+    assert run("fly", home=tmp_path).returncode == 2
+    wrong = run("lag", "--kafka-port", "no", home=tmp_path)
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("lakehouse-tui: flag: kafka_port must be")
+
+
+def test_a_command_without_a_stack_says_what_to_do(tmp_path: Path) -> None:
+    done = run("jobs", "--flink-port", "1", home=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("lakehouse-tui: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unexpected_error_is_logged_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> int:
+        raise KeyError("secret")
+
+    monkeypatch.setattr("tui.cli.doctor.doctor", broken)
+    assert cli.run(["doctor", "--home", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    assert "KeyError" in error
+    assert "Traceback" in (tmp_path / "logs" / "errors.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(UsageError("a"), 2), (UnavailableError("b"), 1), (KeyboardInterrupt(), 130)]
+)
+def test_exit_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int) -> None:
+    def fail(*_: object) -> int:
+        raise error
+
+    monkeypatch.setattr("tui.cli.doctor.doctor", fail)
+    assert cli.run(["doctor", "--home", str(tmp_path)]) == status
+
+
+def test_purge_without_a_terminal_needs_yes(tmp_path: Path) -> None:
+    done = run("down", "--purge", home=tmp_path)
+    assert done.returncode == 2
+    assert "--yes" in done.stderr
+
+
+def test_unknown_is_a_dash_and_zero_is_zero() -> None:
+    assert output.cell(None) == "–"
+    assert output.cell(0) == "0"
+    assert output.cell(0.0) == "0"
+    assert output.cell(1234567) == "1,234,567"
+
+
+def test_text_from_outside_is_no_markup() -> None:
+    assert output.cell("[red]x") == "\\[red]x"
+
+
+def test_progress_without_a_terminal_is_one_line_a_change(capsys: pytest.CaptureFixture[str]) -> None:
+    with output.progress() as sink:
+        sink(Progress("jars", done=5, total=100, unit="bytes"))
+        sink(Progress("jars", done=6, total=100, unit="bytes"))
+        sink(Progress("jars", done=50, total=100, unit="bytes"))
+        sink(Progress("kafka", "ready", finished=True))
+    assert capsys.readouterr().err.splitlines() == ["jars: 0% of 0.0 MB", "jars: 50% of 0.0 MB", "kafka: ready (done)"]

@@ -1,0 +1,77 @@
+"""Layers of the settings, and the sentence for each thing that is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tui.model.errors import UsageError
+from tui.settings import load
+
+
+def env(home: Path, **values: str) -> dict[str, str]:
+    return {"LAKEHOUSE_HOME": str(home), **values}
+
+
+def test_each_layer_overrides_the_weaker_ones(tmp_path: Path) -> None:
+    assert load({}, env(tmp_path)).kafka_port == 9092
+    (tmp_path / "lakehouse.toml").write_text("kafka_port = 1001\nflink_port = 1002\ns3_port = 1003\n")
+    assert load({}, env(tmp_path)).kafka_port == 1001
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "stack.json").write_text(json.dumps({"kafka_port": 2001, "flink_port": 2002}))
+    assert load({}, env(tmp_path)).kafka_port == 2001
+    assert load({}, env(tmp_path, LAKEHOUSE_KAFKA_PORT="3001")).kafka_port == 3001
+    settings = load({"kafka_port": "4001"}, env(tmp_path, LAKEHOUSE_KAFKA_PORT="3001"))
+    assert (settings.kafka_port, settings.flink_port, settings.s3_port) == (4001, 2002, 1003)
+
+
+def test_a_flag_that_was_not_given_overrides_nothing(tmp_path: Path) -> None:
+    assert load({"kafka_port": None}, env(tmp_path, LAKEHOUSE_KAFKA_PORT="3001")).kafka_port == 3001
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"kafka_port": "nine"}, "kafka_port must be a whole number from 1 to 65535, not 'nine'"),
+        ({"kafka_port": "70000"}, "kafka_port must be a whole number from 1 to 65535"),
+        ({"kafka_port": "0"}, "kafka_port must be a whole number"),
+        ({"iceberg": "2.0"}, "iceberg must be one of 1.7.0, 1.10.0, not '2.0'"),
+        ({"s3": "aws"}, "s3 must be one of s3proxy, minio"),
+        ({"kafka_port": "8081"}, "kafka_port and flink_port are both 8081"),
+        ({"symbols": "BTC,,ETH"}, "symbols must be a list of names"),
+    ],
+)
+def test_a_wrong_value_names_the_layer_and_the_key(tmp_path: Path, flags: dict[str, str], sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence.replace("(", r"\(")):
+        load(flags, env(tmp_path))
+
+
+def test_an_unknown_key_in_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "lakehouse.toml").write_text("kafkaport = 1\n")
+    with pytest.raises(UsageError, match=r"lakehouse\.toml: there is no setting 'kafkaport'"):
+        load({}, env(tmp_path))
+
+
+def test_broken_toml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "lakehouse.toml").write_text("kafka_port = \n")
+    with pytest.raises(UsageError, match="not valid TOML"):
+        load({}, env(tmp_path))
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="LAKEHOUSE_CONFIG"):
+        load({}, env(tmp_path, LAKEHOUSE_CONFIG=str(tmp_path / "none.toml")))
+
+
+def test_a_damaged_record_of_the_stack_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "stack.json").write_text('{"kafka_port": 2')
+    assert load({}, env(tmp_path)).kafka_port == 9092
+
+
+def test_symbols_come_as_a_list_or_with_commas(tmp_path: Path) -> None:
+    (tmp_path / "lakehouse.toml").write_text('symbols = ["A", "B"]\n')
+    assert load({}, env(tmp_path)).symbols == ("A", "B")
+    assert load({}, env(tmp_path, LAKEHOUSE_SYMBOLS="X, Y")).symbols == ("X", "Y")
