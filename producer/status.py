@@ -1,0 +1,56 @@
+"""The status file: what the producer does now, as JSON that a reader never sees half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+State = Literal["starting", "waiting", "running", "stopping", "stopped", "finished", "failed"]
+ENDED_IN_ORDER = ("stopped", "finished")
+
+
+@dataclass(slots=True)
+class Status:
+    """Counts are messages since this process started; times are ISO 8601 in UTC; `rate` 0 is without bound.
+
+    `state`: starting, waiting (Kafka does not answer), running, stopping (asked to end, still delivering),
+    stopped (ended by a signal), finished (all of `--count` delivered), failed (`detail` says why).
+    `backfill` is `None` where none was asked for.
+    """
+
+    pid: int
+    rate: float
+    started_at: str
+    updated_at: str
+    state: State = "starting"
+    sent: int = 0
+    acknowledged: int = 0
+    failed: int = 0
+    backfill: Literal["running", "done"] | None = None
+    detail: str | None = None
+
+
+def timestamp() -> str:
+    """Now, in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def write_status(path: Path, status: Status) -> None:
+    """Replace the file at once (write beside it, then rename); raises `OSError`."""
+    status.updated_at = timestamp()
+    beside = path.with_name(f"{path.name}.{status.pid}.new")
+    beside.write_text(json.dumps(asdict(status)) + "\n", encoding="utf-8")
+    os.replace(beside, path)  # noqa: PTH105
+
+
+def history_was_written(path: Path) -> bool:
+    """Whether the run that left this file had written its history and then crashed (so it must not be repeated)."""
+    try:
+        left = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(left, dict) and left.get("backfill") == "done" and left.get("state") not in ENDED_IN_ORDER
