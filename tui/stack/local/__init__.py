@@ -1,1 +1,1 @@
-"""The lakehouse as real local processes under one supervisor."""
+"""The local stack: real Kafka, S3 and Flink as supervised processes of this machine."""

@@ -1,0 +1,49 @@
+"""The home's own random credentials, made once."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tui.model.errors import LakehouseError
+from tui.stack.local.layout import Layout, write_private
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """Keys of the S3 server and the supervisor's password; never printed."""
+
+    s3_access_key: str
+    s3_secret_key: str
+    supervisor_password: str
+
+
+def path(layout: Layout) -> Path:
+    """The file that holds them (mode 0600)."""
+    return layout.conf / "credentials.json"
+
+
+def load(layout: Layout) -> Credentials | None:
+    """The home's credentials, or `None` before its first `up`; raises `LakehouseError` if the file is damaged."""
+    file = path(layout)
+    try:
+        return Credentials(**json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError):
+        raise LakehouseError(f"{file} cannot be read; delete it and run `lakehouse-tui up` again.") from None
+
+
+def ensure(layout: Layout) -> Credentials:
+    """The home's credentials, made now if there are none."""
+    known = load(layout)
+    if known is None:
+        known = Credentials(
+            s3_access_key=f"lake{secrets.token_hex(8)}",
+            s3_secret_key=secrets.token_hex(20),
+            supervisor_password=secrets.token_hex(16),
+        )
+        write_private(path(layout), json.dumps(asdict(known)))
+    return known

@@ -1,0 +1,253 @@
+"""Flink: JobManager and TaskManager, run by Java directly from PyFlink's own jars.
+
+Flink's start scripts start two further Java machines each, only to read the configuration and to divide the memory;
+here both are given in full, so that the service's process is all that starts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tui.model.errors import LakehouseError, UnavailableError
+from tui.settings import Settings
+from tui.stack.local.credentials import Credentials
+from tui.stack.local.layout import Layout, write_private
+from tui.stack.local.readiness import HOST, http_json
+from tui.stack.local.spec import ProgramSpec, java
+
+if TYPE_CHECKING:
+    from tui.stack.provision import Provisioned
+
+JOBMANAGER = "jobmanager"
+TASKMANAGER = "taskmanager"
+_JM_HEAP_MB = 448
+_TM_MB = {"framework_heap": 64, "task_heap": 576, "framework_off_heap": 96, "task_off_heap": 32, "network": 96}
+_TM_MANAGED_MB = 128
+_TM_METASPACE_MB = 320
+_RESOURCE_PREFIX = "local-"
+_LOG4J = """\
+rootLogger.level = INFO
+rootLogger.appenderRef.console.ref = Console
+appender.console.name = Console
+appender.console.type = CONSOLE
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{yyyy-MM-dd'T'HH:mm:ss.SSS'Z'}{UTC} %-5p %c{1}: %m%n%xEx
+logger.shaded_zookeeper.name = org.apache.flink.shaded.zookeeper3
+logger.shaded_zookeeper.level = WARN
+logger.pekko.name = org.apache.pekko
+logger.pekko.level = WARN
+logger.kafka.name = org.apache.kafka
+logger.kafka.level = WARN
+logger.hadoop.name = org.apache.hadoop
+logger.hadoop.level = WARN
+logger.netty.name = org.jboss.netty.channel.DefaultChannelPipeline
+logger.netty.level = ERROR
+"""
+
+
+def prepare(
+    settings: Settings, layout: Layout, provisioned: Provisioned, keys: Credentials, internal: dict[str, int]
+) -> None:
+    """Write Flink's home: links to the jars, configuration, and S3A's `core-site.xml` with the keys (mode 0600)."""
+    home = layout.flink_home
+    for name in ("lib", "conf"):
+        shutil.rmtree(home / name, ignore_errors=True)
+    for folder in ("conf", "lib", "lib/extra", "log", "plugins"):
+        (home / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    for jar in sorted((provisioned.pyflink / "lib").glob("*.jar")):
+        (home / "lib" / jar.name).symlink_to(jar)
+    for jar in provisioned.flink_extra_jars:
+        (home / "lib" / "extra" / jar.name).symlink_to(jar)
+    for name in ("log4j-cli.properties", "log4j-session.properties"):
+        shutil.copyfile(provisioned.pyflink / "conf" / name, home / "conf" / name)
+    values = _configuration(settings, layout, provisioned, internal)
+    write_private(home / "conf" / "config.yaml", "".join(f"{k}: {json.dumps(v)}\n" for k, v in values.items()))
+    write_private(home / "conf" / "log4j-console.properties", _LOG4J)
+    write_private(home / "conf" / "core-site.xml", _core_site(settings, layout, keys))
+
+
+def client_environment(layout: Layout, provisioned: Provisioned) -> dict[str, str]:
+    """Variables with which Flink's own scripts and programs find this home instead of PyFlink's package."""
+    home = layout.flink_home
+    return {
+        "JAVA_HOME": str(provisioned.java.home),
+        "FLINK_HOME": str(home),
+        "_FLINK_HOME_DETERMINED": "1",
+        "FLINK_BIN_DIR": str(provisioned.pyflink / "bin"),
+        "FLINK_LIB_DIR": str(home / "lib"),
+        "FLINK_OPT_DIR": str(provisioned.pyflink / "opt"),
+        "FLINK_PLUGINS_DIR": str(home / "plugins"),
+        "FLINK_CONF_DIR": str(home / "conf"),
+        "FLINK_LOG_DIR": str(home / "log"),
+        "FLINK_PID_DIR": str(layout.run),
+        "HADOOP_CONF_DIR": str(home / "conf"),
+    }
+
+
+def jobmanager(layout: Layout, provisioned: Provisioned) -> ProgramSpec:
+    """How to run the JobManager (and its REST server)."""
+    flags = [f"-Xms{_JM_HEAP_MB // 2}m", f"-Xmx{_JM_HEAP_MB}m", "-XX:MaxMetaspaceSize=256m", "-XX:+UseSerialGC"]
+    main = ["org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"]
+    arguments = [*main, "--configDir", str(layout.flink_home / "conf"), "--executionMode", "cluster"]
+    return _program(JOBMANAGER, layout, provisioned, flags, arguments)
+
+
+def taskmanager(layout: Layout, provisioned: Provisioned) -> ProgramSpec:
+    """How to run the TaskManager; it registers under a name that holds its process id."""
+    heap = _TM_MB["framework_heap"] + _TM_MB["task_heap"]
+    direct = _TM_MB["framework_off_heap"] + _TM_MB["task_off_heap"] + _TM_MB["network"]
+    flags = [
+        f"-Xms{heap // 2}m",
+        f"-Xmx{heap}m",
+        f"-XX:MaxDirectMemorySize={direct}m",
+        f"-XX:MaxMetaspaceSize={_TM_METASPACE_MB}m",
+        "-XX:+UseG1GC",
+    ]
+    main = ["org.apache.flink.runtime.taskexecutor.TaskManagerRunner"]
+    identity = f"-Dtaskmanager.resource-id={_RESOURCE_PREFIX}{{pid}}"
+    arguments = [*main, "--configDir", str(layout.flink_home / "conf"), identity]
+    return _program(TASKMANAGER, layout, provisioned, flags, arguments)
+
+
+def probe_jobmanager(settings: Settings, timeout_s: float) -> str:
+    """Ask for the cluster's overview; raises `UnavailableError` if it does not answer."""
+    overview = http_json(settings.flink_port, "/overview", timeout_s)
+    return f"Flink {overview.get('flink-version', '?')}"
+
+
+def probe_taskmanager(settings: Settings, pid: int, timeout_s: float) -> str:
+    """Whether exactly this process has registered its slots; raises `UnavailableError` if not (yet)."""
+    known = http_json(settings.flink_port, "/taskmanagers", timeout_s).get("taskmanagers", [])
+    ours = next((t for t in known if t.get("id") == f"{_RESOURCE_PREFIX}{pid}"), None)
+    if ours is None:
+        raise UnavailableError("not registered at the JobManager")
+    return f"{ours.get('freeSlots')} of {ours.get('slotsNumber')} slots free"
+
+
+def _program(
+    name: str, layout: Layout, provisioned: Provisioned, flags: list[str], arguments: list[str]
+) -> ProgramSpec:
+    home = layout.flink_home
+    log4j = (home / "conf" / "log4j-console.properties").as_uri()
+    opened = _java_options(provisioned.pyflink).split()
+    common = [*opened, f"-Dlog4j.configurationFile={log4j}", "-Xshare:auto", "-Djava.awt.headless=true"]
+    own = sorted((home / "lib").rglob("*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), str(jar)))
+    classpath = [*own, home / "conf"]
+    argv = java(layout, name, provisioned.java.home, [*flags, *common], classpath, arguments)
+    return ProgramSpec(name, argv, client_environment(layout, provisioned))
+
+
+def _java_options(pyflink: Path) -> str:
+    """The module openings that PyFlink's own configuration gives for Java 17."""
+    path = pyflink / "conf" / "config.yaml"
+    found = re.search(r"^ +all: (--add-.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        raise LakehouseError(f"{path} lacks env.java.opts.all; delete the cache folder and run `lakehouse-tui up`.")
+    return found[1]
+
+
+def _configuration(
+    settings: Settings, layout: Layout, provisioned: Provisioned, internal: dict[str, int]
+) -> dict[str, Any]:
+    """Options of Flink 1.19 (its documentation, "Configuration"); addresses are loopback without exception."""
+    data = layout.data / "flink"
+    memory = {f"taskmanager.memory.{key}": value for key, value in _memory().items()}
+    return {
+        "env.java.opts.all": _java_options(provisioned.pyflink),
+        "jobmanager.rpc.address": HOST,
+        "jobmanager.rpc.port": internal["jobmanager_rpc"],
+        "jobmanager.bind-host": HOST,
+        "jobmanager.memory.heap.size": f"{_JM_HEAP_MB}m",
+        "jobmanager.memory.jvm-metaspace.size": "256m",
+        "rest.address": HOST,
+        "rest.bind-address": HOST,
+        "rest.port": settings.flink_port,
+        "rest.bind-port": str(settings.flink_port),
+        "taskmanager.host": HOST,
+        "taskmanager.bind-host": HOST,
+        "taskmanager.numberOfTaskSlots": settings.task_slots,
+        "taskmanager.cpu.cores": float(settings.task_slots),
+        **memory,
+        "parallelism.default": settings.parallelism,
+        "classloader.check-leaked-classloader": False,  # else a second job hangs on Iceberg's old worker threads
+        "heartbeat.interval": 1000,
+        "heartbeat.timeout": 15000,
+        "heartbeat.rpc-failure-threshold": 2,
+        "cluster.registration.initial-timeout": 100,
+        "cluster.registration.max-timeout": 1000,
+        "cluster.registration.error-delay": 500,
+        "cluster.registration.refused-registration-delay": 500,
+        "resourcemanager.standalone.start-up-time": 3000,
+        "restart-strategy.type": "exponential-delay",
+        "restart-strategy.exponential-delay.initial-backoff": "1 s",
+        "restart-strategy.exponential-delay.max-backoff": "20 s",
+        "restart-strategy.exponential-delay.backoff-multiplier": 2.0,
+        "restart-strategy.exponential-delay.reset-backoff-threshold": "2 min",
+        "execution.checkpointing.interval": f"{settings.checkpoint_interval_s} s",
+        "execution.checkpointing.mode": "EXACTLY_ONCE",
+        "execution.checkpointing.unaligned.enabled": False,
+        "execution.checkpointing.timeout": "5 min",
+        "execution.checkpointing.tolerable-failed-checkpoints": 3,
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        "state.backend.type": "hashmap",
+        "state.checkpoints.dir": (data / "checkpoints").as_uri(),
+        "state.savepoints.dir": (data / "savepoints").as_uri(),
+        "state.checkpoints.num-retained": 5,
+        "web.submit.enable": False,
+        "web.cancel.enable": True,
+        "jobstore.max-capacity": 50,
+        "io.tmp.dirs": str(data / "tmp"),
+    }
+
+
+def _memory() -> dict[str, str]:
+    network = f"{_TM_MB['network']}m"
+    return {
+        "framework.heap.size": f"{_TM_MB['framework_heap']}m",
+        "task.heap.size": f"{_TM_MB['task_heap']}m",
+        "framework.off-heap.size": f"{_TM_MB['framework_off_heap']}m",
+        "task.off-heap.size": f"{_TM_MB['task_off_heap']}m",
+        "network.min": network,
+        "network.max": network,
+        "managed.size": f"{_TM_MANAGED_MB}m",
+        "jvm-metaspace.size": f"{_TM_METASPACE_MB}m",
+        "jvm-overhead.min": "192m",
+        "jvm-overhead.max": "192m",
+    }
+
+
+def _core_site(settings: Settings, layout: Layout, keys: Credentials) -> str:
+    """S3A's options (Hadoop 3.3.4); retries are few, because Flink's restart heals an outage sooner."""
+    values: dict[str, Any] = {
+        "fs.s3a.endpoint": settings.s3_endpoint,
+        "fs.s3a.endpoint.region": "us-east-1",
+        "fs.s3a.path.style.access": "true",
+        "fs.s3a.connection.ssl.enabled": "false",
+        "fs.s3a.access.key": keys.s3_access_key,
+        "fs.s3a.secret.key": keys.s3_secret_key,
+        "fs.s3a.aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+        "fs.s3a.connection.maximum": 64,
+        "fs.s3a.connection.timeout": 20000,
+        "fs.s3a.connection.establish.timeout": 2000,
+        "fs.s3a.attempts.maximum": 3,
+        "fs.s3a.retry.limit": 3,
+        "fs.s3a.retry.interval": "200ms",
+        "fs.s3a.threads.max": 16,
+        "fs.s3a.fast.upload.buffer": "disk",  # blocks of open files in memory would cost 8 MB for each
+        "fs.s3a.buffer.dir": layout.data / "flink" / "tmp",
+        "fs.s3a.multipart.size": "8M",
+        "fs.s3a.multipart.threshold": "16M",
+        "fs.s3a.bucket.probe": 0,
+        "fs.s3a.change.detection.mode": "none",
+        "fs.s3a.directory.marker.retention": "keep",
+    }
+    lines = [f"  <property><name>{k}</name><value>{_xml(str(v))}</value></property>" for k, v in values.items()]
+    return "\n".join(["<configuration>", *lines, "</configuration>", ""])
+
+
+def _xml(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

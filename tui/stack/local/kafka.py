@@ -1,0 +1,142 @@
+"""Kafka: one KRaft node, broker and controller in one process."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from typing import TYPE_CHECKING
+
+from tui.model.errors import UnavailableError
+from tui.settings import Settings
+from tui.stack.local.layout import Layout, write_private
+from tui.stack.local.readiness import require_listening
+from tui.stack.local.spec import ProgramSpec, java
+
+if TYPE_CHECKING:
+    from tui.stack.provision import Provisioned
+
+NAME = "kafka"
+_NODE_ID = 1
+_FLAGS = ["-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=50", "-Xshare:auto", "-Djava.awt.headless=true"]
+_LOG4J = """\
+log4j.rootLogger=INFO, console
+log4j.appender.console=org.apache.log4j.ConsoleAppender
+log4j.appender.console.layout=org.apache.log4j.EnhancedPatternLayout
+log4j.appender.console.layout.ConversionPattern=%d{yyyy-MM-dd'T'HH:mm:ss.SSS'Z'}{UTC} %-5p %c{1}: %m%n
+log4j.logger.org.apache.kafka=INFO
+log4j.logger.org.apache.kafka.common.config=WARN
+log4j.logger.kafka.server.KafkaConfig=WARN
+log4j.logger.kafka.request.logger=WARN
+log4j.logger.kafka.network.RequestChannel$=WARN
+"""
+
+
+def spec(settings: Settings, layout: Layout, provisioned: Provisioned, internal: dict[str, int]) -> ProgramSpec:
+    """Write Kafka's configuration, format its storage once, and say how to run it."""
+    properties = layout.conf / "kafka.properties"
+    log4j = layout.conf / "kafka-log4j.properties"
+    write_private(properties, _properties(settings, layout, internal["kafka_controller"]))
+    write_private(log4j, _LOG4J)
+    _format_storage(layout)
+    flags = [*_FLAGS, f"-Dlog4j.configuration={log4j.as_uri()}", f"-Djava.io.tmpdir={layout.data / 'kafka'}"]
+    jars = list(provisioned.kafka_jars)
+    argv = java(layout, NAME, provisioned.java.home, flags, jars, ["kafka.Kafka", str(properties)])
+    return ProgramSpec(NAME, argv, stop_wait_s=15)
+
+
+def _properties(settings: Settings, layout: Layout, controller_port: int) -> str:
+    values = {
+        "process.roles": "broker,controller",
+        "node.id": _NODE_ID,
+        "controller.quorum.voters": f"{_NODE_ID}@127.0.0.1:{controller_port}",
+        "listeners": f"CLIENT://127.0.0.1:{settings.kafka_port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"CLIENT://127.0.0.1:{settings.kafka_port}",
+        "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "CLIENT",
+        "log.dirs": (layout.data / "kafka" / "log").as_posix().replace("\\", "\\\\"),
+        "auto.create.topics.enable": "false",
+        "num.partitions": settings.partitions,
+        "default.replication.factor": 1,
+        "offsets.topic.replication.factor": 1,
+        "offsets.topic.num.partitions": 3,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "transaction.state.log.num.partitions": 3,
+        "group.initial.rebalance.delay.ms": 0,
+        "log.retention.hours": 168,
+        "log.retention.bytes": 2 * 1024**3,
+        "log.segment.bytes": 256 * 1024**2,
+        "num.network.threads": 2,
+        "num.io.threads": 4,
+        "num.recovery.threads.per.data.dir": 2,
+        "broker.heartbeat.interval.ms": 500,
+        "broker.session.timeout.ms": 3000,  # after a crash the broker may come back as soon as this has passed
+        "controller.quorum.election.timeout.ms": 200,
+        "controller.quorum.election.backoff.max.ms": 200,
+    }
+    return "".join(f"{key}={value}\n" for key, value in values.items())
+
+
+def _format_storage(layout: Layout) -> None:
+    """What `kafka-storage format` leaves: `meta.properties` (KIP-858); features then start at the release's own."""
+    meta = layout.data / "kafka" / "log" / "meta.properties"
+    if not meta.exists():
+        write_private(
+            meta,
+            f"version=1\ncluster.id={_kafka_uuid()}\nnode.id={_NODE_ID}\ndirectory.id={_kafka_uuid()}\n",
+        )
+
+
+def _kafka_uuid() -> str:
+    """A random UUID the way Kafka writes it: base64, URL-safe, unpadded, not starting with a dash."""
+    while True:
+        text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
+        if not text.startswith("-"):
+            return text
+
+
+def probe(settings: Settings, timeout_s: float) -> str:
+    """Ask for the topic's metadata; raises `UnavailableError` if no broker answers within `timeout_s`."""
+    require_listening(settings.kafka_port, timeout_s)
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    admin = AdminClient(_client_config(settings))
+    try:
+        metadata = admin.list_topics(timeout=timeout_s)
+    except KafkaException as error:
+        raise UnavailableError(f"no answer to a metadata request ({error.args[0].str()})") from None
+    topic = metadata.topics.get(settings.topic)
+    if topic is None:
+        return f"topic {settings.topic} does not exist"
+    leaderless = sorted(p.id for p in topic.partitions.values() if p.leader < 0)
+    if leaderless:
+        raise UnavailableError(f"partitions {leaderless} of {settings.topic} have no leader")
+    return f"topic {settings.topic}, {len(topic.partitions)} partitions"
+
+
+def ensure_topic(settings: Settings, timeout_s: float) -> str:
+    """Create the topic if it is missing; returns what there is to say about it."""
+    from confluent_kafka import KafkaError, KafkaException
+    from confluent_kafka.admin import AdminClient, NewTopic
+
+    admin = AdminClient(_client_config(settings))
+    wanted = NewTopic(settings.topic, num_partitions=settings.partitions, replication_factor=1)
+    future = admin.create_topics([wanted], operation_timeout=timeout_s, request_timeout=timeout_s)[settings.topic]
+    try:
+        future.result(timeout=timeout_s)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise UnavailableError(
+                f"Topic {settings.topic} cannot be made: {error.args[0].str()}; see `lakehouse-tui logs kafka`."
+            ) from None
+        found = len(admin.list_topics(settings.topic, timeout=timeout_s).topics[settings.topic].partitions)
+        if found != settings.partitions:
+            return f"topic {settings.topic} exists with {found} partitions, not {settings.partitions}"
+        return f"topic {settings.topic} is there"
+    return f"topic {settings.topic} made with {settings.partitions} partitions"
+
+
+def _client_config(settings: Settings) -> dict[str, str | int]:
+    return {"bootstrap.servers": settings.kafka, "log_level": 0, "socket.timeout.ms": 5000}

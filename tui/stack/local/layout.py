@@ -1,0 +1,120 @@
+"""Where a home keeps what: data, configuration, logs and run-time state; all of it only for its owner."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.model.errors import LakehouseError
+
+SOCKET_PATH_MAX = 90
+"""Bytes a unix socket's path may have: the system allows 104 to 108, supervisord adds its pid while it binds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders of one home."""
+
+    home: Path
+
+    @property
+    def data(self) -> Path:
+        """What `down --purge` deletes."""
+        return self.home / "data"
+
+    @property
+    def conf(self) -> Path:
+        """Generated configuration, written anew by each `up`, and the credentials."""
+        return self.home / "conf"
+
+    @property
+    def logs(self) -> Path:
+        """One rotating log a service."""
+        return self.home / "logs"
+
+    @property
+    def run(self) -> Path:
+        """Sockets, locks, chosen ports, counters."""
+        return self.home / "run"
+
+    @property
+    def flink_home(self) -> Path:
+        """Flink's home, made of links to the provisioned jars and of our own `conf`."""
+        return self.home / "conf" / "flink"
+
+    @property
+    def id(self) -> str:
+        """The home's identity: tags its processes, so that orphans are found even after everything else is lost."""
+        return hashlib.sha256(os.fsencode(self.home.resolve())).hexdigest()[:16]
+
+    @property
+    def socket(self) -> Path:
+        """The supervisor's socket; for a home with a long path in a folder of the user's under the temp folder."""
+        path = self.run / "supervisor.sock"
+        if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
+            return path
+        return Path(tempfile.gettempdir()) / f"lakehouse-{os.getuid()}-{self.id}" / "s.sock"
+
+    def create(self) -> None:
+        """Make all folders (mode 0700); raises `LakehouseError` if the home cannot be written."""
+        flink = self.data / "flink"
+        folders = (
+            self.home,
+            self.data,
+            self.conf,
+            self.logs,
+            self.run,
+            self.run / "programs",
+            self.data / "kafka",
+            self.data / "s3",
+            flink,
+            flink / "checkpoints",
+            flink / "savepoints",
+            flink / "tmp",
+            self.socket.parent,
+        )
+        try:
+            for folder in folders:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise LakehouseError(
+                f"The home {self.home} cannot be made ({error.strerror}: {error.filename}); set LAKEHOUSE_HOME."
+            ) from None
+        owner = self.socket.parent.lstat()
+        if owner.st_uid != os.getuid() or (owner.st_mode & 0o077 and self.socket.parent != self.run):
+            raise LakehouseError(f"{self.socket.parent} belongs to somebody else; remove it or use a shorter home.")
+
+    @contextmanager
+    def lock(self, on_wait: Callable[[], None]) -> Iterator[None]:
+        """Hold the home for one change at a time; calls `on_wait` if another command holds it now."""
+        path = self.run / "lock"
+        with path.open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                on_wait()
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def clear_run(self) -> None:
+        """Forget the last run: its programs, counters and sockets. Chosen ports and settings stay."""
+        for pattern in ("*.starts", "*.ready", "*.json", "programs/*.conf", "supervisord.*", "supervisor.sock*"):
+            for path in self.run.glob(pattern):
+                if path.name not in ("ports.json", "stack.json"):
+                    path.unlink(missing_ok=True)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write `text` so that readers see the old or the new file, never a part; mode 0600."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+        handle.write(text)
+    temporary.replace(path)

@@ -1,0 +1,43 @@
+"""What the supervisor needs to know of one program."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tui.stack.local.layout import Layout, write_private
+
+TAG = "LAKEHOUSE_HOME_ID"
+"""Environment variable that every process of a home carries."""
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME")
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramSpec:
+    """One supervised program; `env` comes on top of a small clean environment, `stop_wait_s` ends in KILL."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    autorestart: bool = True
+    start_tries: int = 5
+    stop_wait_s: int = 10
+
+
+def environment(layout: Layout, extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a program: nothing of the caller's but the basics, the home's tag, and `extra`."""
+    basics = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return {**basics, TAG: layout.id, **extra}
+
+
+def java(
+    layout: Layout, name: str, home: Path, flags: list[str], classpath: list[Path], arguments: list[str]
+) -> tuple[str, ...]:
+    """A short Java command line: flags and class path go into an argument file (JDK 9 or later), readable in `conf`."""
+    lines = [*flags, "-classpath", os.pathsep.join(str(p) for p in classpath)]
+    quoted = ['"{}"'.format(line.replace("\\", "\\\\").replace('"', '\\"')) for line in lines]
+    file = layout.conf / f"{name}.args"
+    write_private(file, "\n".join(quoted) + "\n")
+    return (str(home / "bin" / "java"), f"@{file}", *arguments)

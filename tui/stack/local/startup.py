@@ -1,0 +1,147 @@
+"""Bringing a stack up: start what is missing, side by side, and wait until each service answers for itself."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tui.model.errors import LakehouseError, UnavailableError
+from tui.model.stack import Progress
+from tui.ports import ProgressSink
+from tui.settings import RECORDED, Settings
+from tui.stack.local import flink, kafka, logs, ports, s3
+from tui.stack.local.credentials import Credentials
+from tui.stack.local.layout import Layout, write_private
+from tui.stack.local.spec import ProgramSpec
+from tui.stack.local.status import SERVICES, Prober
+from tui.stack.local.supervision import ProgramState, State, Supervisor
+
+if TYPE_CHECKING:
+    from tui.stack.provision import Provisioned
+
+_PROBE_S = 2.0
+_POLL_S = 0.1
+_SETUP_S = 15.0
+
+
+@dataclass(slots=True)
+class Startup:
+    """One run of `up`; `started` names the services that it has started itself."""
+
+    settings: Settings
+    layout: Layout
+    keys: Credentials
+    supervisor: Supervisor
+    progress: ProgressSink
+    started: list[str] = field(default_factory=list)
+
+    def missing(self) -> list[str]:
+        """Services that have no process and will get none by themselves."""
+        programs = self.supervisor.programs() if self.supervisor.alive() else {}
+        return [name for name in SERVICES if name not in programs or programs[name].down]
+
+    def check_ports(self, missing: list[str]) -> None:
+        """Raise `LakehouseError` naming each port that a missing service needs and somebody else holds."""
+        problems = [
+            f"port {port} ({setting.replace('_', ' ')}) is held by {ports.holder(port)}"
+            for name, setting, port in _needed_ports(self.settings)
+            if name in missing and not ports.is_free(port)
+        ]
+        if problems:
+            text = "; ".join(problems)
+            raise LakehouseError(f"{text[0].upper()}{text[1:]}: end it, or choose another port.")
+
+    def record(self) -> None:
+        """Remember in the home what it was started with."""
+        values = {name: getattr(self.settings, name) for name in RECORDED}
+        write_private(self.settings.stack_file, json.dumps(values))
+
+    def launch(self, missing: list[str], provisioned: Provisioned) -> None:
+        """Write the configuration of the missing services and start them all at once."""
+        for name, spec in self._specs(missing, provisioned).items():
+            self.progress(Progress(name, "starting"))
+            self.started.append(name)
+            self.supervisor.launch(spec)
+
+    def wait(self) -> None:
+        """Return when every service is ready; raises `LakehouseError` about the first that fails or is late."""
+        began = time.monotonic()
+        deadline = began + self.settings.ready_timeout_s
+        prober = Prober(self.settings, self.layout, self.keys)
+        problems = dict.fromkeys(SERVICES, "not started")
+        while problems:
+            programs = self.supervisor.programs()
+            for name in list(problems):
+                problem = self._problem(name, programs.get(name), prober)
+                if problem is None:
+                    del problems[name]
+                    detail = self._finish(name)
+                    self.progress(Progress(name, f"ready in {time.monotonic() - began:.1f} s, {detail}", finished=True))
+                elif problem != problems[name]:
+                    problems[name] = problem
+                    self.progress(Progress(name, problem))
+            if problems and time.monotonic() > deadline:
+                name, problem = next(iter(problems.items()))
+                raise self._failure(name, f"is not ready after {self.settings.ready_timeout_s} s ({problem})")
+            time.sleep(_POLL_S if problems else 0)
+
+    def _problem(self, name: str, program: ProgramState | None, prober: Prober) -> str | None:
+        if program is None or program.state is State.STOPPED:
+            raise self._failure(name, "was stopped while the stack came up")
+        if program.state is State.FATAL:
+            raise self._failure(name, "ended at every start")
+        if program.pid is None or not program.runs:
+            return "crashed, starting again"
+        try:
+            prober.probe(name, program.pid, _PROBE_S)
+        except UnavailableError as error:
+            return str(error)
+        return None
+
+    def _finish(self, name: str) -> str:
+        setups: dict[str, Callable[[], str]] = {
+            kafka.NAME: lambda: kafka.ensure_topic(self.settings, _SETUP_S),
+            s3.NAME: lambda: s3.ensure_bucket(self.settings, self.keys, _SETUP_S),
+            flink.JOBMANAGER: lambda: self.settings.flink,
+            flink.TASKMANAGER: lambda: f"{self.settings.task_slots} slots",
+        }
+        return setups[name]()
+
+    def _failure(self, name: str, what: str) -> LakehouseError:
+        log = self.layout.logs / f"{name}.log"
+        line = logs.telling_line(log)
+        words = f"; its log says: {line}" if line else ""
+        return LakehouseError(f"{name} {what}{words} (whole log: {log}).")
+
+    def _specs(self, missing: list[str], provisioned: Provisioned) -> dict[str, ProgramSpec]:
+        settings, layout = self.settings, self.layout
+        flink_down = {flink.JOBMANAGER, flink.TASKMANAGER} <= set(missing)
+        in_use = set() if kafka.NAME in missing else {"kafka_controller"}
+        internal = ports.internal(
+            layout,
+            avoid={port for _, _, port in _needed_ports(settings)},
+            in_use=frozenset(in_use if flink_down else in_use | {"jobmanager_rpc"}),
+        )
+        if flink_down:  # a running half reads its jars through the links
+            flink.prepare(settings, layout, provisioned, self.keys, internal)
+        makers: dict[str, Callable[[], ProgramSpec]] = {
+            kafka.NAME: lambda: kafka.spec(settings, layout, provisioned, internal),
+            s3.NAME: lambda: s3.spec(settings, layout, provisioned, self.keys),
+            flink.JOBMANAGER: lambda: flink.jobmanager(layout, provisioned),
+            flink.TASKMANAGER: lambda: flink.taskmanager(layout, provisioned),
+        }
+        return {name: makers[name]() for name in missing}
+
+
+def _needed_ports(settings: Settings) -> list[tuple[str, str, int]]:
+    """(service, setting, port) of every port that is fixed by the settings."""
+    console = [(s3.NAME, "s3_console_port", settings.s3_console_port)] if settings.s3 == "minio" else []
+    return [
+        (kafka.NAME, "kafka_port", settings.kafka_port),
+        (s3.NAME, "s3_port", settings.s3_port),
+        (flink.JOBMANAGER, "flink_port", settings.flink_port),
+        *console,
+    ]
