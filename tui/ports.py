@@ -45,11 +45,21 @@ class FlinkPort(Protocol):
     def read_offsets(self, job_id: str) -> dict[int, int]:
         """Partition → next offset the job will read, from the source's metrics; empty while unknown."""
 
+
+class FlinkControlPort(Protocol):
+    """What can be done to a job over Flink's REST interface; each call waits for its end, at most `timeout_s`."""
+
     def trigger_checkpoint(self, job_id: str, timeout_s: float) -> int:
         """Trigger a checkpoint, wait until it is complete, and return its id."""
 
     def stop_with_savepoint(self, job_id: str, directory: str, timeout_s: float) -> str:
         """Stop the job with a savepoint and return the savepoint's path."""
+
+    def cancel(self, job_id: str, timeout_s: float) -> None:
+        """Cancel the job and wait until it has ended."""
+
+    def wait_running(self, job_id: str, timeout_s: float) -> None:
+        """Wait until all tasks run; raises `LakehouseError` with the root cause if the job failed."""
 
 
 class LakePort(Protocol):
