@@ -16,7 +16,7 @@ from tui.model.stack import Progress
 
 def run(*argv: str, home: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tui", *argv, "--home", str(home)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
 
 
 def test_help_loads_neither_textual_nor_pyarrow_nor_any_client() -> None:
@@ -27,7 +27,7 @@ def test_help_loads_neither_textual_nor_pyarrow_nor_any_client() -> None:
         "heavy = {'textual', 'pyarrow', 'pyiceberg', 'confluent_kafka', 'requests', 'rich', 'supervisor'}\n"
         "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
     assert "HEAVY []" in done.stdout, done.stdout + done.stderr
 
 

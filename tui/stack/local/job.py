@@ -1,0 +1,129 @@
+"""Brings the job to the local cluster; implements `tui.ports.JobPort`."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+
+from tui.model.errors import LakehouseError
+from tui.model.flink import Lineage, RestorePoint
+from tui.model.stack import Progress
+from tui.ports import ProgressSink
+from tui.resources import resource
+from tui.settings import Settings
+from tui.stack import restore_points
+from tui.stack.local import flink, processes, spec
+from tui.stack.local.layout import Layout
+from tui.stack.provision import provisioned
+
+_SUBMIT_TIMEOUT_S = 120.0
+_SUBMITTED = re.compile(r"Job has been submitted with JobID ([0-9a-f]{32})")
+
+
+class LocalJobs:
+    """Submits `jobs/kafka_to_iceberg.py`, and knows what it can continue from.
+
+    Checkpoints and savepoints of one database lie in folders of their own, so that a pipeline that writes to
+    another database never continues from them.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._layout = Layout(settings.home)
+        self._state = self._layout.data / "flink"
+        self._lineage = restore_points.LineageFile(self._state / "lineage.jsonl")
+
+    def restore_points(self) -> tuple[RestorePoint, ...]:
+        """Every complete checkpoint and savepoint, oldest first."""
+        return restore_points.find(self._folder("checkpoints"), self._folder("savepoints"))
+
+    def lineage(self) -> Lineage:
+        """Which job continued from which."""
+        return self._lineage.read()
+
+    def savepoint_directory(self) -> str:
+        """Where savepoints go."""
+        return self._folder("savepoints").as_uri()
+
+    def _folder(self, kind: str) -> Path:
+        return self._state / kind / self._settings.database
+
+    def start(self, point: RestorePoint | None, progress: ProgressSink) -> str:
+        """Compile the job in a Python process of PyFlink's environment, submit it, and return its id."""
+        found = provisioned(self._settings)
+        if found is None:
+            raise LakehouseError("Something the job needs is missing; run `lakehouse-tui up` first.")
+        command = [str(found.flink_python), str(resource("jobs") / "kafka_to_iceberg.py"), *self._arguments(point)]
+        environment = spec.environment(self._layout, flink.client_environment(self._layout, found))
+        log = self._layout.logs / "submit.log"
+        with log.open("w", encoding="utf-8") as stream:
+            process = subprocess.Popen(
+                command, env=environment, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        try:
+            self._wait(process, log, progress)
+        except BaseException:
+            _end_with_children(process.pid)
+            raise
+        job_id = _job_id(log)
+        self._lineage.append(job_id, point)
+        return job_id
+
+    def _wait(self, process: subprocess.Popen[bytes], log: Path, progress: ProgressSink) -> None:
+        began = time.monotonic()
+        while process.poll() is None:
+            seconds = time.monotonic() - began
+            if seconds > _SUBMIT_TIMEOUT_S:
+                raise LakehouseError(
+                    f"The job was not submitted within {_SUBMIT_TIMEOUT_S:.0f} s; its words are in {log}."
+                )
+            progress(Progress("job", "compiling and submitting"))
+            time.sleep(0.05)
+        if process.returncode != 0:
+            raise LakehouseError(f"The job was not submitted: {_reason(log)}; all of it is in {log}.")
+
+    def _arguments(self, point: RestorePoint | None) -> list[str]:
+        s = self._settings
+        values = {
+            "jobmanager": f"127.0.0.1:{s.flink_port}",
+            "bootstrap-servers": s.kafka,
+            "topic": s.topic,
+            "group": s.group,
+            "warehouse": s.warehouse,
+            "database": s.database,
+            "parallelism": s.parallelism,
+            "checkpoint-interval-s": s.checkpoint_interval_s,
+            "checkpoint-dir": self._folder("checkpoints").as_uri(),
+            "watermark-delay-s": s.watermark_delay_s,
+            "allowed-lateness-s": s.allowed_lateness_s,
+        }
+        if point is not None:
+            values["restore"] = point.path
+        return [part for name, value in values.items() for part in (f"--{name}", str(value))]
+
+
+def _job_id(log: Path) -> str:
+    found = _SUBMITTED.search(log.read_text(encoding="utf-8", errors="replace"))
+    if found is None:
+        raise LakehouseError(f"The submission ended without a job id; its words are in {log}.")
+    return found[1]
+
+
+def _reason(log: Path) -> str:
+    """The deepest cause that Java or Python named, else the last line."""
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    return (causes or lines or ["no word was said"])[-1].rstrip(".")
+
+
+def _end_with_children(pid: int) -> None:
+    """PyFlink starts Java in a process group of its own, so go by parent, not by group."""
+    try:
+        parent = psutil.Process(pid)
+        processes.end([*parent.children(recursive=True), parent], term_wait_s=0)
+    except psutil.Error:
+        return

@@ -1,0 +1,82 @@
+"""The home's background producer: a supervised program that tells its progress in a status file."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+
+from tui.model.errors import LakehouseError, UnavailableError
+from tui.model.stack import ProducerStatus
+from tui.resources import resource
+from tui.settings import Settings
+from tui.stack.local.backend import LocalBackend
+from tui.stack.local.layout import Layout
+
+NAME = "producer"
+_ENDED = ("finished", "failed", "stopped")
+_START_TIMEOUT_S = 20.0
+
+
+class LocalProducer:
+    """Starts, stops and reads the one background producer of a home."""
+
+    def __init__(self, settings: Settings, backend: LocalBackend) -> None:
+        self._settings = settings
+        self._backend = backend
+        self._status_file = Layout(settings.home).run / "producer.json"
+
+    def command(self, options: Mapping[str, str], *, background: bool) -> list[str]:
+        """The producer's command line; `options` are its own flags without dashes."""
+        s = self._settings
+        fixed = {"bootstrap": s.kafka, "topic": s.topic, "symbols": ",".join(s.symbols)}
+        if background:
+            fixed["status-file"] = str(self._status_file)
+        flags = [part for name, value in {**fixed, **options}.items() for part in (f"--{name}", value)]
+        return [sys.executable, str(resource("producer") / "producer.py"), *flags]
+
+    def start(self, options: Mapping[str, str]) -> int:
+        """Start it in the background and return its process id once it says that it produces."""
+        running = self.status()
+        if running is not None and running.state not in _ENDED:
+            raise LakehouseError(
+                f"A producer already runs (process {running.pid}); `lakehouse-tui produce --stop` ends it."
+            )
+        self._status_file.unlink(missing_ok=True)
+        self._backend.start_program(NAME, tuple(self.command(options, background=True)), autorestart=True)
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            pid = self._read().get("pid")
+            if pid:
+                return int(pid)
+            time.sleep(0.05)
+        raise UnavailableError("The producer did not start; look at `lakehouse-tui logs producer`.")
+
+    def stop(self) -> bool:
+        """Stop it; whether one ran."""
+        running = self.status()
+        self._backend.stop_program(NAME)
+        return running is not None and running.state not in _ENDED
+
+    def status(self) -> ProducerStatus | None:
+        """What it does now, or `None` where none was started since the stack came up."""
+        program = self._backend.program_status(NAME)
+        if program is None:
+            return None
+        told = self._read()
+        state = str(told.get("state", "starting")) if program.runs else _ended(told)
+        return ProducerStatus(state, program.pid if program.runs else None, told.get("rate"), told.get("acknowledged"))
+
+    def _read(self) -> dict[str, object]:
+        try:
+            told = json.loads(self._status_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return told if isinstance(told, dict) else {}
+
+
+def _ended(told: Mapping[str, object]) -> str:
+    """A producer whose process is gone either said how it ended, or was killed."""
+    state = told.get("state")
+    return str(state) if state in _ENDED else "stopped"
