@@ -1,1 +1,1 @@
-"""Reader of Iceberg tables written by Flink."""
+"""Reads Iceberg tables that Flink writes: metadata, merge-on-read rows, candles and audits."""

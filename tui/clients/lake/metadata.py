@@ -1,0 +1,193 @@
+"""Finds and parses the current metadata of a Hadoop-catalog table.
+
+A Hadoop catalog keeps `metadata/vN.metadata.json` and a hint of the newest N in `version-hint.text`
+(Iceberg specification, "File System Tables"). The hint is written after the metadata, so it may be missing,
+stale or half-written: it is only where the search starts.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from tui.clients.lake.storage import Storage, path_of
+from tui.model.errors import NotFoundError, UnavailableError
+from tui.model.iceberg import Snapshot, TableHistory
+
+_VERSION = re.compile(r"^v(\d+)(\.gz)?\.metadata\.json(\.gz)?$")
+_PROBES = 8  # versions to probe beyond the hint before listing the folder instead
+_END_OF_INPUT = 2**63 - 1  # the stamp of a bounded job's last commit, which belongs to no checkpoint
+_RETRIES, _RETRY_S = 3, 0.1  # a metadata file that is just being written
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One top-level column; `type` is Iceberg's name of a primitive type, `None` for a nested one."""
+
+    id: int
+    name: str
+    type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TableMetadata:
+    """One version of a table's metadata, reduced to what readers need."""
+
+    name: str
+    version: int
+    root: str
+    location: str
+    uuid: str
+    fields: tuple[Field, ...]
+    unpartitioned_specs: frozenset[int]
+    current_id: int | None
+    snapshots: tuple[Snapshot, ...]
+    manifest_lists: Mapping[int, str] = field(repr=False)
+
+    @property
+    def current(self) -> Snapshot | None:
+        """The current snapshot, `None` while the table is empty."""
+        return next((s for s in self.snapshots if s.id == self.current_id), None)
+
+    def path(self, uri: str) -> str:
+        """Where the file `uri` is: inside the table's folder, even when that was copied to another place."""
+        path, declared = path_of(uri), path_of(self.location)
+        return self.root + path.removeprefix(declared) if path.startswith(declared + "/") else path
+
+    def column(self, name: str) -> Field:
+        """The column of that name; raises `NotFoundError`."""
+        found = next((f for f in self.fields if f.name == name), None)
+        if found is None:
+            known = ", ".join(f.name for f in self.fields)
+            raise NotFoundError(f"Table {self.name} has no column {name!r}; it has {known}.")
+        return found
+
+    def history(self) -> TableHistory:
+        """The snapshots, oldest first."""
+        return TableHistory(self.name, self.location, self.version, self.current_id, self.snapshots)
+
+
+def load(storage: Storage, root: str, name: str) -> TableMetadata:
+    """The newest readable metadata of the table in folder `root`.
+
+    Raises `NotFoundError` when there is no table, `UnavailableError` when its metadata cannot be read.
+    """
+    folder = f"{root}/metadata"
+    version, path = _newest(storage, folder, name)
+    document = _document(storage, path)
+    if document is None and version > 1:  # half-written: the version before it is the last whole one
+        version, path = version - 1, next(iter(storage.existing(_names(folder, version - 1))), "")
+        document = _document(storage, path) if path else None
+    if document is None:
+        raise UnavailableError(f"The metadata of table {name} ({path or folder}) is damaged: it is not valid JSON.")
+    try:
+        return parse(document, name=name, version=version, root=root)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UnavailableError(f"The metadata of table {name} ({path}) is damaged: {error!r}.") from None
+
+
+def _newest(storage: Storage, folder: str, name: str) -> tuple[int, str]:
+    hint = _hint(storage, folder)
+    found = _probe(storage, folder, hint) if hint is not None else None
+    if found is None:
+        listed = {int(m[1]): f"{folder}/{n}" for n in storage.names(folder) if (m := _VERSION.match(n))}
+        if not listed:
+            raise NotFoundError(f"Table {name} does not exist yet: submit the job first.")
+        found = max(listed.items())
+    return found
+
+
+def _hint(storage: Storage, folder: str) -> int | None:
+    try:
+        return int(storage.read(f"{folder}/version-hint.text").decode("utf-8").strip())
+    except (NotFoundError, ValueError):
+        return None
+
+
+def _probe(storage: Storage, folder: str, hint: int) -> tuple[int, str] | None:
+    """The newest version at or after the hint, `None` when the hint leads nowhere or far too low."""
+    best: tuple[int, str] | None = None
+    for version in range(hint, hint + _PROBES):
+        files = storage.existing(_names(folder, version))
+        if not files:
+            return best
+        best = version, files[0]
+    return None
+
+
+def _names(folder: str, version: int) -> list[str]:
+    return [f"{folder}/v{version}{end}" for end in (".metadata.json", ".gz.metadata.json", ".metadata.json.gz")]
+
+
+def _document(storage: Storage, path: str) -> dict[str, Any] | None:
+    for attempt in range(_RETRIES):
+        if attempt:
+            time.sleep(_RETRY_S)
+        try:
+            data = storage.read(path)
+            document = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+        except (ValueError, EOFError, gzip.BadGzipFile, NotFoundError):
+            continue
+        if isinstance(document, dict):
+            return document
+    return None
+
+
+def parse(document: Mapping[str, Any], *, name: str, version: int, root: str) -> TableMetadata:
+    """Table metadata (format version 2) from its JSON; raises `UnavailableError` for another format."""
+    if document["format-version"] != 2:
+        wrong = document["format-version"]
+        raise UnavailableError(f"Table {name} has format version {wrong}; only version 2 can be read.")
+    schema = next(s for s in document["schemas"] if s["schema-id"] == document["current-schema-id"])
+    current = document.get("current-snapshot-id")
+    raw = sorted(document.get("snapshots") or (), key=lambda s: int(s["sequence-number"]))
+    return TableMetadata(
+        name=name,
+        version=version,
+        root=root,
+        location=document["location"],
+        uuid=document["table-uuid"],
+        fields=tuple(
+            Field(f["id"], f["name"], f["type"] if isinstance(f["type"], str) else None) for f in schema["fields"]
+        ),
+        unpartitioned_specs=frozenset(
+            s["spec-id"] for s in document["partition-specs"] if all(f["transform"] == "void" for f in s["fields"])
+        ),
+        current_id=None if current in (None, -1) else current,
+        snapshots=tuple(_snapshot(s) for s in raw),
+        manifest_lists={s["snapshot-id"]: s["manifest-list"] for s in raw},
+    )
+
+
+def _snapshot(raw: Mapping[str, Any]) -> Snapshot:
+    summary: Mapping[str, str] = raw.get("summary") or {}
+    stamp = _count(summary, "flink.max-committed-checkpoint-id")
+
+    return Snapshot(
+        id=raw["snapshot-id"],
+        parent_id=raw.get("parent-snapshot-id"),
+        sequence_number=raw["sequence-number"],
+        committed_at=datetime.fromtimestamp(raw["timestamp-ms"] / 1000, UTC),
+        operation=summary.get("operation", "unknown"),
+        checkpoint_id=stamp if stamp != _END_OF_INPUT else None,
+        job_id=summary.get("flink.job-id"),
+        added_records=_count(summary, "added-records"),
+        added_files=_count(summary, "added-data-files"),
+        added_delete_files=_count(summary, "added-delete-files"),
+        total_records=_count(summary, "total-records"),
+        total_files=_count(summary, "total-data-files"),
+        total_delete_files=_count(summary, "total-delete-files"),
+    )
+
+
+def _count(summary: Mapping[str, str], key: str) -> int | None:
+    try:
+        return int(summary[key])
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,120 @@
+"""Files of a warehouse, on S3 or on the local disk, with every call bounded in time.
+
+S3 requests give up after `CONNECT_TIMEOUT_S` or `REQUEST_TIMEOUT_S` without a byte and are tried twice, so a
+frozen server is reported within about `2 * REQUEST_TIMEOUT_S` seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pyarrow as pa
+from pyarrow import fs
+
+from tui.model.errors import NotFoundError, UnavailableError
+
+CONNECT_TIMEOUT_S = 2.0
+REQUEST_TIMEOUT_S = 3.0
+_S3_SCHEMES = ("s3", "s3a", "s3n")
+
+
+def path_of(uri: str) -> str:
+    """The path that the filesystem understands: `s3a://bucket/key` → `bucket/key`, `file:///a` → `/a`."""
+    if "://" not in uri and not uri.startswith("file:"):
+        return uri.rstrip("/")
+    if uri.startswith("file:"):
+        return unquote("/" + uri.removeprefix("file:").lstrip("/")).rstrip("/")
+    return uri.split("://", 1)[1].rstrip("/")
+
+
+class Storage:
+    """Whole files and seekable ones; every failure is a `LakehouseError` that names the place."""
+
+    def __init__(self, filesystem: Any, place: str) -> None:
+        self._fs = filesystem
+        self._place = place
+
+    def read(self, path: str) -> bytes:
+        """The bytes of the file; raises `NotFoundError` when there is none."""
+        with self.failures(path), self._fs.open_input_file(path) as stream:
+            data: bytes = stream.readall()
+            return data
+
+    def open(self, path: str) -> pa.NativeFile:
+        """The file, open for random reads."""
+        with self.failures(path):
+            return self._fs.open_input_file(path)
+
+    def existing(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Those of `paths` that are files, in the given order."""
+        wanted = list(paths)
+        with self.failures(wanted[0] if wanted else ""):
+            infos = self._fs.get_file_info(wanted)
+        return tuple(i.path for i in infos if i.type == fs.FileType.File)
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Names of the files in the folder; empty when there is no such folder."""
+        with self.failures(folder):
+            infos = self._fs.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+        return tuple(i.base_name for i in infos if i.type == fs.FileType.File)
+
+    @contextmanager
+    def failures(self, path: str) -> Iterator[None]:
+        """Turns what goes wrong while a file of this storage is read into a `LakehouseError`."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise NotFoundError(f"{path} does not exist in {self._place}.") from None
+        except pa.ArrowInvalid as error:
+            raise UnavailableError(f"{path} in {self._place} is not readable: {_first_line(error)}.") from None
+        except OSError as error:
+            raise UnavailableError(self._sentence(path, str(error))) from None
+
+    def _sentence(self, path: str, text: str) -> str:
+        if "curlCode: 28" in text:
+            return f"{self._place} does not answer within {REQUEST_TIMEOUT_S:.0f} s: see whether it runs."
+        if "NETWORK_CONNECTION" in text:
+            return f"{self._place} refuses the connection: see whether it runs."
+        if "ACCESS_DENIED" in text or "INVALID_ACCESS_KEY" in text or "SIGNATURE" in text:
+            return f"{self._place} refuses the credentials: check the access key and the secret key."
+        if "NO_SUCH_BUCKET" in text:
+            return f"{self._place} has no bucket {path.split('/', 1)[0]!r}: bring the stack up first."
+        return f"{self._place} fails on {path}: {_first_line(text)}."
+
+
+def _first_line(error: object) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".")[:300] if str(error).strip() else "no reason given"
+
+
+def open_storage(
+    warehouse: str,
+    *,
+    endpoint: str | None = None,
+    access_key: str | None = None,
+    secret_key: str | None = None,
+    region: str = "us-east-1",
+) -> Storage:
+    """The storage that holds `warehouse`, by its scheme: `s3`, `s3a`, `s3n`, else the local disk.
+
+    `endpoint` is the URL of an S3 server; without one it is AWS itself.
+    """
+    scheme = urlsplit(warehouse).scheme
+    if scheme not in _S3_SCHEMES:
+        return Storage(fs.LocalFileSystem(), "the local disk")
+    target = urlsplit(endpoint or "")
+    options: dict[str, Any] = {"endpoint_override": target.netloc, "scheme": target.scheme} if endpoint else {}
+    return Storage(
+        fs.S3FileSystem(
+            access_key=access_key,
+            secret_key=secret_key,
+            region=region,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            request_timeout=REQUEST_TIMEOUT_S,
+            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=2),
+            **options,
+        ),
+        f"S3 at {endpoint}" if endpoint else "S3",
+    )
