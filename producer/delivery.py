@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from events import Event
 
 STALLED_S = 3.0
 """With messages under way and no delivery report for so long, Kafka counts as away."""
+_NOISE = re.compile(r"^\S+/(?:bootstrap|\d+): | \(after \d+ms in state [^)]*\)$")
 _TOPIC_GRACE_S = 10.0  # a broker that has only just started may not know its topics yet
 
 
@@ -133,14 +135,16 @@ class Delivery:
             self.acknowledged += 1
         else:
             self.failed += 1
-            self.last_error = error.str()
+            self.last_error = _text(error)
 
     def _on_error(self, error: KafkaError) -> None:
-        self.last_error = error.str()
+        self.last_error = _text(error)
         if error.fatal():
-            self._fatal = error.str()
+            self._fatal = _text(error)
 
 
-def _text(error: Exception) -> str:
-    first = error.args[0] if error.args else error
-    return str(first.str() if isinstance(first, KafkaError) else first).rstrip(".")
+def _text(error: Exception | KafkaError) -> str:
+    """The reason alone: without the broker's name in front of it and the connection's age behind it."""
+    first = error.args[0] if isinstance(error, Exception) and error.args else error
+    text = first.str() if isinstance(first, KafkaError) else str(first)
+    return _NOISE.sub("", text).rstrip(".")

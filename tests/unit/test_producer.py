@@ -1,0 +1,214 @@
+"""Pacing, options, the status file, and what the producer does without Kafka."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PRODUCER = Path(__file__).parents[2] / "producer"
+sys.path.insert(0, str(PRODUCER))
+
+from confluent_kafka import KafkaError  # noqa: E402
+from delivery import Delivery, DeliveryError  # noqa: E402
+from pacing import Pacer  # noqa: E402
+from status import Status, history_was_written, write_status  # noqa: E402
+
+from producer import duration, parse  # noqa: E402
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def drive(pacer: Pacer, clock: Clock, seconds: float, nap: float = 0.0) -> int:
+    """Send whatever is due until `seconds` have passed; every round takes at least `nap`."""
+    sent, until = 0, clock.now + seconds
+    while clock.now < until:
+        sent += pacer.due(10_000)
+        clock.now += max(nap, pacer.wait_s(), 1e-6)
+    return sent
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.0, 3.0, 50.0, 333.3, 5_000.0])
+@pytest.mark.parametrize("nap", [0.0, 0.02])
+def test_pacing_is_exact_and_does_not_drift(rate: float, nap: float) -> None:
+    clock = Clock()
+    assert drive(Pacer(rate, clock), clock, 60, nap) == pytest.approx(60 * rate, abs=max(2, rate * 0.03))
+
+
+def test_the_first_message_is_due_at_once_and_the_next_after_its_interval() -> None:
+    clock = Clock()
+    pacer = Pacer(10.0, clock)
+    assert pacer.due(100) == 1
+    assert pacer.due(100) == 0
+    assert pacer.wait_s() == pytest.approx(0.1)
+    clock.now += 0.35
+    assert pacer.due(100) == 3
+
+
+def test_a_short_stall_is_made_up_for() -> None:
+    clock = Clock()
+    pacer = Pacer(100.0, clock)
+    pacer.due(1_000)
+    clock.now += 0.8
+    assert pacer.due(1_000) == pytest.approx(80, abs=1)
+
+
+def test_a_long_stall_is_made_up_for_by_one_second_only() -> None:
+    clock = Clock()
+    pacer = Pacer(100.0, clock)
+    pacer.due(1_000)
+    clock.now += 20
+    assert pacer.due(1_000) == 100
+    assert pacer.due(1_000) == 0
+    assert drive(pacer, clock, 10) == pytest.approx(1_000, abs=2)
+
+
+def test_the_batch_limit_keeps_the_rest_for_later() -> None:
+    clock = Clock()
+    pacer = Pacer(1_000.0, clock)
+    clock.now += 0.5
+    assert [pacer.due(200) for _ in range(4)] == [200, 200, 101, 0]
+
+
+def test_rate_0_is_without_bound() -> None:
+    pacer = Pacer(0.0, Clock())
+    assert pacer.due(256) == 256
+    assert pacer.wait_s() == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("30m", 1_800), ("2h", 7_200), ("1d", 86_400), ("1.5h", 5_400)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert duration(text) == seconds
+
+
+def test_options_have_the_lab_as_their_default() -> None:
+    options = parse([])
+    assert (options.bootstrap, options.topic, options.rate) == ("127.0.0.1:9092", "trades", 50.0)
+    assert options.symbols == ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+    assert options.count is None
+    assert options.faults.late_by_ms == 600_000
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--rate", "-1"],
+        ["--rate", "nan"],
+        ["--rate", "inf"],
+        ["--count", "1.5"],
+        ["--seed", "x"],
+        ["--backfill", "2"],
+        ["--bad", "1.5"],
+        ["--late", "0.6", "--duplicates", "0.6"],
+        ["--symbols", "A,,B"],
+        ["--bootstrap", "localhost"],
+        ["--bootstrap", "localhost:x"],
+        ["--unknown"],
+    ],
+)
+def test_a_wrong_option_is_one_sentence_and_status_2(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(wrong)
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said.count("\n") == 1
+    assert said.startswith("producer: ")
+
+
+def left_behind(path: Path, **fields: object) -> Path:
+    path.write_text(json.dumps({"backfill": "done", "state": "running", **fields}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("fields", "written"),
+    [
+        ({}, True),
+        ({"state": "waiting"}, True),
+        ({"state": "failed"}, True),
+        ({"state": "stopped"}, False),
+        ({"state": "finished"}, False),
+        ({"backfill": "running"}, False),
+        ({"backfill": None}, False),
+    ],
+)
+def test_only_a_crash_after_the_history_keeps_it_from_being_repeated(
+    tmp_path: Path, fields: dict[str, object], written: bool
+) -> None:
+    assert history_was_written(left_behind(tmp_path / "status.json", **fields)) is written
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"null"])
+def test_a_broken_status_file_counts_as_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "status.json").write_bytes(content)
+    assert history_was_written(tmp_path / "status.json") is False
+    assert history_was_written(tmp_path / "none.json") is False
+
+
+def test_the_status_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "status.json"
+    status = Status(pid=1, rate=5.0, started_at="then", updated_at="then")
+    write_status(path, status)
+    status.sent = 9
+    write_status(path, status)
+    assert json.loads(path.read_text())["sent"] == 9
+    assert [p.name for p in tmp_path.iterdir()] == ["status.json"]
+
+
+def test_a_fatal_error_ends_the_delivery_with_a_sentence() -> None:
+    delivery = Delivery("127.0.0.1:1", "trades", lambda: True)
+    delivery._on_error(KafkaError(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, "sequence lost", True))
+    with pytest.raises(DeliveryError, match=r"refuses to go on \(sequence lost\).*start the producer again"):
+        delivery.serve(0.0)
+
+
+def test_without_kafka_it_waits_says_so_and_ends_in_order(tmp_path: Path) -> None:
+    with socket.socket() as taken:  # bound but not listening: refused, and nobody else can take it
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        status = tmp_path / "status.json"
+        run = subprocess.Popen(
+            [sys.executable, PRODUCER / "producer.py", "--bootstrap", address, "--status-file", status],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            assert run.stderr is not None
+            said = run.stderr.readline()
+            os.kill(run.pid, signal.SIGTERM)
+            rest, _ = run.communicate(timeout=15)
+        finally:
+            if run.poll() is None:
+                run.kill()
+                run.wait()
+    assert said.startswith(f"waiting for Kafka at {address}")
+    assert run.returncode == 0
+    assert rest.startswith("sent 0, acknowledged 0, failed 0")
+    left = json.loads(status.read_text())
+    assert (left["state"], left["sent"], left["pid"]) == ("stopped", 0, run.pid)
+
+
+def test_it_never_loads_the_dashboard() -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import producer; sys.exit(any(m == 'tui' for m in sys.modules))"
+    )
+    started = time.monotonic()
+    assert subprocess.run([sys.executable, "-c", code, PRODUCER], check=False).returncode == 0
+    assert time.monotonic() - started < 10
