@@ -133,8 +133,8 @@ class _Lines:
         with self._lock:
             text = f"{step.detail}{' (done)' if step.finished else ''}".strip()
             if step.total and step.unit == "bytes":
-                tenth = 10 * (step.done or 0) // step.total
-                text = f"{text} {tenth * 10}% of {_size(step.total)}".strip()
+                percent = 10 * (10 * (step.done or 0) // step.total)
+                text = f"{step.detail if step.finished else ''} {percent}% of {_size(step.total)}".strip()
             if self._last.get(step.step) != text:
                 self._last[step.step] = text
                 sys.stderr.write(f"{step.step}: {text}\n")

@@ -16,7 +16,8 @@ from tui.model.checks import Check
 from tui.model.errors import LakehouseError
 from tui.settings import PORTS, Settings
 from tui.stack import java
-from tui.stack.local import ports
+from tui.stack.local import ports, processes
+from tui.stack.local.layout import Layout
 
 DISK_NEEDED_BYTES = 4 * 10**9
 MEMORY_NEEDED_BYTES = 3 * 10**9
@@ -42,7 +43,7 @@ def _python() -> Check:
 
 def _java(settings: Settings) -> Check:
     try:
-        found = java.find_java(settings.cache)
+        found = java.find_java(settings.cache, os.environ)
     except LakehouseError as error:
         return Check("java", False, "Java 17", "not usable", str(error))
     if found is None:
@@ -89,17 +90,18 @@ def _clock() -> Check:
 
 
 def _ports(settings: Settings) -> Iterator[Check]:
+    ours = {process.pid for process in processes.tagged(Layout(settings.home))}
     for name in PORTS:
         if name == "s3_console_port" and settings.s3 != "minio":
             continue
         port = getattr(settings, name)
-        holder = ports.holder(port)
-        if holder is None:
+        if ports.is_free(port):
             yield Check(name, True, "free or ours", f"{port} is free")
             continue
-        ours = ports.is_ours(settings, holder)
-        detail = "" if ours else f"End it, or choose another port with --{name.replace('_', '-')}."
-        yield Check(name, ours, "free or ours", f"{port} is held by {holder.text}", detail)
+        holder = ports.holder(port)
+        ok = holder.pid in ours
+        detail = "" if ok else f"End it, or choose another port with --{name.replace('_', '-')}."
+        yield Check(name, ok, "free or ours", f"{port} is held by {'our own' if ok else ''} {holder}", detail)
 
 
 def _gb(count: int) -> str:
