@@ -18,10 +18,11 @@ from tui.stack.local.layout import Layout
 from tui.stack.local.spec import ProgramSpec
 from tui.stack.local.startup import Startup
 from tui.stack.local.status import SERVICES, Prober
-from tui.stack.local.supervision import ProgramState, Supervisor
+from tui.stack.local.supervision import NotRunningError, ProgramState, Supervisor
 
 _STOP_ORDER = (flink.TASKMANAGER, flink.JOBMANAGER, kafka.NAME, s3.NAME)
 _STOP_WAIT_S = 20.0
+_ORPHAN_WAIT_S = 5.0
 _STATUS_S = 0.25
 
 
@@ -71,11 +72,10 @@ class LocalBackend:
         self._layout.create()
         with self._layout.lock(lambda: progress(Progress("home", "waiting for another command to finish"))):
             supervisor = self._supervisor()
-            if supervisor is not None and supervisor.alive():
-                self._stop_all(supervisor, progress)
+            stopped = supervisor is not None and supervisor.alive() and self._stop_all(supervisor, progress)
             left = processes.tagged(self._layout)
-            processes.end(left, term_wait_s=5)
-            if left:
+            processes.end(left, term_wait_s=0 if stopped else _ORPHAN_WAIT_S)  # a supervisor alone has nothing to lose
+            if left and not stopped:
                 progress(Progress("supervisor", f"ended {len(left)} left processes", finished=True))
             self._layout.clear_run()
             if purge:
@@ -84,8 +84,11 @@ class LocalBackend:
 
     def services(self) -> tuple[Service, ...]:
         """The state of every service, asked side by side with short deadlines."""
-        programs = self._programs()
         keys = credentials.load(self._layout)
+        try:
+            programs = self._programs()
+        except UnavailableError as error:
+            return status.unknown(self._settings, str(error))
         if programs is None or keys is None:
             return status.stopped(self._settings)
         return Prober(self._settings, self._layout, keys).services(programs)
@@ -132,14 +135,14 @@ class LocalBackend:
         supervisor = self._supervisor()
         try:
             return None if supervisor is None else supervisor.programs(_STATUS_S)
-        except UnavailableError:
+        except NotRunningError:
             return None
 
     def _start(self, startup: Startup, was_alive: bool) -> None:
         if was_alive:
             self._refuse_other_settings()
         else:
-            processes.end(processes.tagged(self._layout), term_wait_s=2)
+            processes.end(processes.tagged(self._layout), term_wait_s=_ORPHAN_WAIT_S)
             self._layout.clear_run()
         missing = startup.missing()
         if not missing:
@@ -174,9 +177,10 @@ class LocalBackend:
             return
         with suppress(UnavailableError):
             startup.supervisor.shutdown()
-        processes.end(processes.tagged(self._layout), term_wait_s=5)
+        processes.end(processes.tagged(self._layout), term_wait_s=_ORPHAN_WAIT_S)
 
-    def _stop_all(self, supervisor: Supervisor, progress: ProgressSink) -> None:
+    def _stop_all(self, supervisor: Supervisor, progress: ProgressSink) -> bool:
+        """Stop all programs in order; whether that worked."""
         try:
             programs = supervisor.programs()
             others = [name for name in programs if name not in SERVICES]
@@ -185,6 +189,7 @@ class LocalBackend:
                 began = time.monotonic()
                 supervisor.stop(name, _STOP_WAIT_S)
                 progress(Progress(name, f"stopped in {time.monotonic() - began:.1f} s", finished=True))
-            supervisor.shutdown()
-        except UnavailableError as error:  # what is left is ended by its tag
+        except UnavailableError as error:
             progress(Progress("supervisor", str(error)))
+            return False
+        return True

@@ -56,7 +56,7 @@ def prepare(
     home = layout.flink_home
     for name in ("lib", "conf"):
         shutil.rmtree(home / name, ignore_errors=True)
-    for folder in ("conf", "lib", "lib/extra", "log", "plugins"):
+    for folder in (".", "conf", "lib", "lib/extra", "log", "plugins"):
         (home / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     for jar in sorted((provisioned.pyflink / "lib").glob("*.jar")):
         (home / "lib" / jar.name).symlink_to(jar)
@@ -90,7 +90,8 @@ def client_environment(layout: Layout, provisioned: Provisioned) -> dict[str, st
 
 def jobmanager(layout: Layout, provisioned: Provisioned) -> ProgramSpec:
     """How to run the JobManager (and its REST server)."""
-    flags = [f"-Xms{_JM_HEAP_MB // 2}m", f"-Xmx{_JM_HEAP_MB}m", "-XX:MaxMetaspaceSize=256m", "-XX:+UseSerialGC"]
+    heap = [f"-Xms{_JM_HEAP_MB // 2}m", f"-Xmx{_JM_HEAP_MB}m", "-XX:MaxMetaspaceSize=256m"]
+    flags = [*heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     main = ["org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"]
     arguments = [*main, "--configDir", str(layout.flink_home / "conf"), "--executionMode", "cluster"]
     return _program(JOBMANAGER, layout, provisioned, flags, arguments)
@@ -134,7 +135,7 @@ def _program(
     home = layout.flink_home
     log4j = (home / "conf" / "log4j-console.properties").as_uri()
     opened = _java_options(provisioned.pyflink).split()
-    common = [*opened, f"-Dlog4j.configurationFile={log4j}", "-Xshare:auto", "-Djava.awt.headless=true"]
+    common = [*opened, f"-Dlog4j.configurationFile={log4j}"]
     own = sorted((home / "lib").rglob("*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), str(jar)))
     classpath = [*own, home / "conf"]
     argv = java(layout, name, provisioned.java.home, [*flags, *common], classpath, arguments)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NAME = "kafka"
 _NODE_ID = 1
-_FLAGS = ["-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=50", "-Xshare:auto", "-Djava.awt.headless=true"]
+_FLAGS = ["-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=50"]
 _LOG4J = """\
 log4j.rootLogger=INFO, console
 log4j.appender.console=org.apache.log4j.ConsoleAppender
@@ -119,7 +119,8 @@ def probe(settings: Settings, timeout_s: float) -> str:
 def ensure_topic(settings: Settings, timeout_s: float) -> str:
     """Create the topic if it is missing; returns what there is to say about it."""
     from confluent_kafka import KafkaError, KafkaException
-    from confluent_kafka.admin import AdminClient, NewTopic
+    from confluent_kafka.admin import AdminClient
+    from confluent_kafka.cimpl import NewTopic
 
     admin = AdminClient(_client_config(settings))
     wanted = NewTopic(settings.topic, num_partitions=settings.partitions, replication_factor=1)
@@ -138,5 +139,5 @@ def ensure_topic(settings: Settings, timeout_s: float) -> str:
     return f"topic {settings.topic} made with {settings.partitions} partitions"
 
 
-def _client_config(settings: Settings) -> dict[str, str | int]:
+def _client_config(settings: Settings) -> dict[str, str | int | float | bool]:
     return {"bootstrap.servers": settings.kafka, "log_level": 0, "socket.timeout.ms": 5000}

@@ -45,5 +45,5 @@ def http_json(port: int, path: str, timeout_s: float) -> dict[str, Any]:
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise UnavailableError(f"unusable answer to {path} (HTTP {status})")
+        raise UnavailableError(f"no usable answer to {path} yet (HTTP {status})")
     return answer

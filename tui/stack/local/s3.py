@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tui.stack.provision import Provisioned
 
 NAME = "s3"
-_FLAGS = ["-Xms64m", "-Xmx192m", "-XX:+UseSerialGC", "-Xshare:auto", "-Djava.awt.headless=true"]
+_FLAGS = ["-Xms64m", "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 _LOGBACK = """\
 <configuration>
   <appender name="console" class="ch.qos.logback.core.ConsoleAppender">

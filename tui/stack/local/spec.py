@@ -36,7 +36,8 @@ def java(
     layout: Layout, name: str, home: Path, flags: list[str], classpath: list[Path], arguments: list[str]
 ) -> tuple[str, ...]:
     """A short Java command line: flags and class path go into an argument file (JDK 9 or later), readable in `conf`."""
-    lines = [*flags, "-classpath", os.pathsep.join(str(p) for p in classpath)]
+    common = ["-XX:-UsePerfData", "-Xshare:auto", "-Djava.awt.headless=true"]
+    lines = [*common, *flags, "-classpath", os.pathsep.join(str(p) for p in classpath)]
     quoted = ['"{}"'.format(line.replace("\\", "\\\\").replace('"', '\\"')) for line in lines]
     file = layout.conf / f"{name}.args"
     write_private(file, "\n".join(quoted) + "\n")

@@ -82,7 +82,7 @@ class Startup:
                     self.progress(Progress(name, f"ready in {time.monotonic() - began:.1f} s, {detail}", finished=True))
                 elif problem != problems[name]:
                     problems[name] = problem
-                    self.progress(Progress(name, problem))
+                    self.progress(Progress(name, f"waiting ({problem})"))
             if problems and time.monotonic() > deadline:
                 name, problem = next(iter(problems.items()))
                 raise self._failure(name, f"is not ready after {self.settings.ready_timeout_s} s ({problem})")

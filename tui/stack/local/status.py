@@ -85,6 +85,12 @@ def stopped(settings: Settings) -> tuple[Service, ...]:
     return tuple(Service(name, ServiceState.STOPPED, endpoint=known[name]) for name in SERVICES)
 
 
+def unknown(settings: Settings, why: str) -> tuple[Service, ...]:
+    """All services of a home whose supervisor is there but says nothing."""
+    known = endpoints(settings)
+    return tuple(Service(name, ServiceState.UNKNOWN, endpoint=known[name], detail=why) for name in SERVICES)
+
+
 def endpoints(settings: Settings) -> dict[str, str | None]:
     """Where each service can be reached."""
     return {

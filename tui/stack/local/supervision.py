@@ -53,6 +53,10 @@ class _Fault(IntEnum):
     ALREADY_ADDED = 90
 
 
+class NotRunningError(UnavailableError):
+    """There is no supervisor (as opposed to one that does not answer in time)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProgramState:
     """What the supervisor says of one program; `uptime_s` counts from its last start."""
@@ -82,19 +86,12 @@ class Supervisor:
         self._password = password
         self._timeout_s = timeout_s
 
-    def alive(self, timeout_s: float = 1.0) -> bool:
+    def alive(self) -> bool:
         """Whether a supervisor of this home answers."""
         try:
-            return bool(self._call("supervisor.getIdentification", timeout_s=timeout_s) == self._layout.id)
+            return bool(self._call("supervisor.getIdentification") == self._layout.id)
         except UnavailableError:
             return False
-
-    def pid(self) -> int | None:
-        """The pid in its pid file, whether it still runs or not."""
-        try:
-            return int((self._layout.run / "supervisord.pid").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
 
     def start(self) -> None:
         """Start supervisord in a session of its own; raises `LakehouseError` with its words if it does not come up."""
@@ -173,7 +170,7 @@ class Supervisor:
             self._call("supervisor.removeProcessGroup", name, ignore=(_Fault.BAD_NAME,))
 
     def shutdown(self) -> None:
-        """Ask the supervisor to stop what still runs and to end."""
+        """Ask the supervisor to stop what still runs and to end; it takes a second or two."""
         self._call("supervisor.shutdown")
 
     def _call(self, method: str, *args: Any, ignore: tuple[int, ...] = (), timeout_s: float | None = None) -> object:
@@ -182,11 +179,13 @@ class Supervisor:
         url = f"http://{_USER}:{self._password}@localhost/RPC2"
         try:
             with xmlrpc.client.ServerProxy(url, transport=transport) as proxy:
-                return getattr(proxy, method)(*args)  # type: ignore[no-any-return]
+                return cast("object", getattr(proxy, method)(*args))
         except xmlrpc.client.Fault as fault:
             if fault.faultCode in ignore:
                 return None
             raise UnavailableError(f"The supervisor refused {method}{args}: {fault.faultString}.") from None
+        except (FileNotFoundError, ConnectionRefusedError):
+            raise NotRunningError(f"No supervisor runs in {self._layout.home}.") from None
         except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
             raise UnavailableError(f"The supervisor of {self._layout.home} does not answer ({error}).") from None
 
