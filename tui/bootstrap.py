@@ -96,4 +96,16 @@ def provision(settings: Settings, progress: ProgressSink) -> Provisioned:
 
 def verify(settings: Settings) -> Iterator[Check]:
     """Every check of `verify`, as it finishes."""
-    raise NotImplementedError
+    from tui.clients.lake.audit import LakeAudit
+    from tui.core.verify import Verifier
+
+    found = clients(settings)
+    verifier = Verifier(
+        services=backend(settings).services,
+        kafka=found.kafka,
+        flink=found.flink,
+        lake=LakeAudit(found.lake),
+        topic=settings.topic,
+        partitions=settings.partitions,
+    )
+    return verifier.checks()
