@@ -1,0 +1,51 @@
+"""Flink's SQL client on this home's cluster, with the catalog ready."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from string import Template
+
+from tui.model.errors import LakehouseError
+from tui.resources import resource
+from tui.settings import Settings
+from tui.stack.local import flink, spec
+from tui.stack.local.layout import Layout, write_private
+from tui.stack.provision import provisioned
+
+_SESSION = """
+USE CATALOG `lakehouse`;
+USE `{database}`;
+SET 'execution.runtime-mode' = 'batch';
+SET 'sql-client.execution.result-mode' = 'tableau';
+SET 'table.local-time-zone' = 'UTC';
+"""
+
+
+def run(settings: Settings, file: Path | None) -> int:
+    """Run the SQL client on this terminal (with `file`: run its statements and end); its exit status."""
+    layout = Layout(settings.home)
+    found = provisioned(settings)
+    if found is None or not layout.flink_home.exists():
+        raise LakehouseError("The SQL client needs the stack; run `lakehouse-tui up` first.")
+    if file is not None and not file.is_file():
+        raise LakehouseError(f"There is no file {file}.")
+    init = layout.conf / "sql-client.sql"
+    write_private(init, init_statements(settings))
+    command = ["bash", str(found.pyflink / "bin" / "sql-client.sh"), "embedded", "-i", str(init)]
+    if file is not None:
+        command += ["-f", str(file.absolute())]
+    environment = spec.environment(layout, flink.client_environment(layout, found))
+    return subprocess.run(command, env={**environment, "TERM": "xterm"}, check=False).returncode
+
+
+def init_statements(settings: Settings) -> str:
+    """What the SQL client runs first: the catalog of the job, its database, batch mode, times in UTC."""
+    options = {"type": "iceberg", "catalog-type": "hadoop", "warehouse": settings.warehouse}
+    values = {
+        "catalog": "lakehouse",
+        "database": settings.database,
+        "catalog_options": ",\n  ".join(f"'{key}' = '{value}'" for key, value in options.items()),
+    }
+    catalog = (resource("jobs") / "sql" / "catalog.sql").read_text(encoding="utf-8")
+    return Template(catalog).substitute(values) + _SESSION.format(database=settings.database)
