@@ -23,7 +23,7 @@ from tui.stack.local.supervision import NotRunningError, ProgramState, Superviso
 _STOP_ORDER = (flink.TASKMANAGER, flink.JOBMANAGER, kafka.NAME, s3.NAME)
 _STOP_WAIT_S = 20.0
 _ORPHAN_WAIT_S = 5.0
-_STATUS_S = 0.25
+_STATUS_S = 1.0
 
 
 class LocalBackend:
@@ -104,7 +104,10 @@ class LocalBackend:
     def start_program(
         self, name: str, argv: Sequence[str], env: Mapping[str, str] | None = None, *, autorestart: bool = False
     ) -> ProgramState:
-        """Run one more supervised program; raises `LakehouseError` if the stack is down or the program runs already."""
+        """Run one more supervised program; with `autorestart` it is started again when it was killed.
+
+        Raises `LakehouseError` if the stack is down or the program runs already.
+        """
         supervisor = self._supervisor()
         if supervisor is None or not supervisor.alive():
             raise LakehouseError("The stack is down; run `lakehouse-tui up` first.")
@@ -112,7 +115,7 @@ class LocalBackend:
         if known is not None and not known.down:
             raise LakehouseError(f"{name} runs already (process {known.pid}); stop it first.")
         (self._layout.run / f"{name}.starts").unlink(missing_ok=True)
-        supervisor.launch(ProgramSpec(name, tuple(argv), env or {}, autorestart=autorestart))
+        supervisor.launch(ProgramSpec(name, tuple(argv), env or {}, restart="killed" if autorestart else "never"))
         return supervisor.programs()[name]
 
     def stop_program(self, name: str) -> None:

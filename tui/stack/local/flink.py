@@ -54,8 +54,10 @@ def prepare(
 ) -> None:
     """Write Flink's home: links to the jars, configuration, and S3A's `core-site.xml` with the keys (mode 0600)."""
     home = layout.flink_home
-    for name in ("lib", "conf"):
-        shutil.rmtree(home / name, ignore_errors=True)
+    temporary = layout.data / "flink" / "tmp"
+    for folder in (home / "lib", home / "conf", temporary):
+        shutil.rmtree(folder, ignore_errors=True)
+    temporary.mkdir(mode=0o700)
     for folder in (".", "conf", "lib", "lib/extra", "log", "plugins"):
         (home / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     for jar in sorted((provisioned.pyflink / "lib").glob("*.jar")):
@@ -135,7 +137,8 @@ def _program(
     home = layout.flink_home
     log4j = (home / "conf" / "log4j-console.properties").as_uri()
     opened = _java_options(provisioned.pyflink).split()
-    common = [*opened, f"-Dlog4j.configurationFile={log4j}"]
+    common = [*opened, f"-Dlog4j.configurationFile={log4j}", f"-Dlog.file={layout.logs / name}.log"]
+    common.append(f"-Djava.io.tmpdir={layout.data / 'flink' / 'tmp'}")
     own = sorted((home / "lib").rglob("*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), str(jar)))
     classpath = [*own, home / "conf"]
     argv = java(layout, name, provisioned.java.home, [*flags, *common], classpath, arguments)
@@ -202,6 +205,7 @@ def _configuration(
         "web.cancel.enable": True,
         "jobstore.max-capacity": 50,
         "io.tmp.dirs": str(data / "tmp"),
+        "web.tmpdir": str(data / "tmp"),
     }
 
 

@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui.model.errors import LakehouseError
+from tui.model.errors import LakehouseError, UsageError
 
 SOCKET_PATH_MAX = 90
 """Bytes a unix socket's path may have: the system allows 104 to 108, supervisord adds its pid while it binds."""
+_SEPARATORS = frozenset(",:|\\\n\r")
+"""Kafka, Flink and Java separate paths by these and know no way around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,9 @@ class Layout:
         return Path(tempfile.gettempdir()) / f"lakehouse-{os.getuid()}-{self.id}" / "s.sock"
 
     def create(self) -> None:
-        """Make all folders (mode 0700); raises `LakehouseError` if the home cannot be written."""
+        """Make all folders (mode 0700); raises `LakehouseError` if the home cannot be written or has a bad name."""
+        if bad := sorted(set(str(self.home)) & _SEPARATORS):
+            raise UsageError(f"The home {self.home} must not have {' or '.join(map(repr, bad))} in its path.")
         flink = self.data / "flink"
         folders = (
             self.home,
@@ -104,7 +108,7 @@ class Layout:
 
     def clear_run(self) -> None:
         """Forget the last run: its programs, counters and sockets. Chosen ports and settings stay."""
-        for pattern in ("*.starts", "*.ready", "*.json", "programs/*.conf", "supervisord.*", "supervisor.sock*"):
+        for pattern in ("*.starts", "*.ready", "*.json", "programs/*", "supervisord.*", "supervisor.sock*"):
             for path in self.run.glob(pattern):
                 if path.name not in ("ports.json", "stack.json"):
                     path.unlink(missing_ok=True)

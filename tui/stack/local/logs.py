@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 _POLL_S = 0.2
-_TELLING = re.compile(r"\b(ERROR|FATAL|Exception|Error)\b|Address already in use|OutOfMemory")
+_EXCEPTION = re.compile(r"^(Caused by: |Exception in thread \S+ )?[\w.$]+(Exception|Error)\b")
+_ERROR = re.compile(r"\b(ERROR|FATAL)\b|Exception|Error")
 
 
 def files(path: Path) -> list[Path]:
@@ -29,11 +30,12 @@ def last_lines(path: Path, count: int) -> list[str]:
 
 
 def telling_line(path: Path) -> str | None:
-    """The last line that names an error, else the last line; what an error message quotes."""
+    """What an error message quotes: the last exception, else the last line about an error, else the last line."""
     lines = [line.strip() for line in last_lines(path, 200) if line.strip()]
-    errors = [line for line in lines if _TELLING.search(line) and not line.startswith("at ")]
-    chosen = errors or lines
-    return chosen[-1][:300] if chosen else None
+    ranked = (_EXCEPTION.match, _ERROR.search, lambda _: True)
+    found = (line for wanted in ranked for line in reversed(lines) if not line.startswith("at ") and wanted(line))
+    line = next(found, None)
+    return None if line is None else line[:300]
 
 
 def follow(path: Path, lines: int, stop: Callable[[], bool] = lambda: False) -> Iterator[str]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from tui.stack.local.layout import Layout, write_private
 
@@ -16,12 +17,15 @@ _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME")
 
 @dataclass(frozen=True, slots=True)
 class ProgramSpec:
-    """One supervised program; `env` comes on top of a small clean environment, `stop_wait_s` ends in KILL."""
+    """One supervised program; `env` comes on top of a small clean environment, `stop_wait_s` ends in KILL.
+
+    `restart` says when it is started again: `always`, `killed` (not when it ended by itself), or `never`.
+    """
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
-    autorestart: bool = True
+    restart: Literal["always", "killed", "never"] = "always"
     start_tries: int = 5
     stop_wait_s: int = 10
 

@@ -15,7 +15,8 @@ from tui.stack.local.layout import Layout
 from tui.stack.local.supervision import ProgramState, State
 
 SERVICES = (kafka.NAME, s3.NAME, flink.JOBMANAGER, flink.TASKMANAGER)
-PROBE_S = 0.2
+PROBE_S = 1.0
+"""How long a frozen service can delay the answer about all; a working one takes milliseconds."""
 _WITHOUT_PROCESS = {
     State.STOPPED: ServiceState.STOPPED,
     State.STOPPING: ServiceState.STOPPED,
@@ -48,7 +49,7 @@ class Prober:
         return detail
 
     def services(self, programs: dict[str, ProgramState]) -> tuple[Service, ...]:
-        """All services side by side, in less time than two probes."""
+        """All services, asked side by side."""
         with ThreadPoolExecutor(len(SERVICES)) as pool:
             return tuple(pool.map(lambda name: self._service(name, programs.get(name)), SERVICES))
 

@@ -132,7 +132,7 @@ class Supervisor:
             "starts": str(run / f"{spec.name}.starts"),
             "supervisor": str(run / "supervisord.pid"),
         }
-        write_private(run / f"{spec.name}.json", json.dumps(content, indent=1))
+        write_private(run / "programs" / f"{spec.name}.json", json.dumps(content, indent=1))
         write_private(run / "programs" / f"{spec.name}.conf", _program_config(spec))
         self._write_config()
 
@@ -164,7 +164,8 @@ class Supervisor:
 
     def forget(self, name: str) -> None:
         """Remove a stopped program's definition."""
-        (self._layout.run / "programs" / f"{name}.conf").unlink(missing_ok=True)
+        for suffix in ("conf", "json"):
+            (self._layout.run / "programs" / f"{name}.{suffix}").unlink(missing_ok=True)
         self._write_config()
         with suppress(UnavailableError):
             self._call("supervisor.removeProcessGroup", name, ignore=(_Fault.BAD_NAME,))
@@ -212,11 +213,12 @@ class Supervisor:
 def _program_config(spec: ProgramSpec) -> str:
     python = shlex.quote(sys.executable)
     script = shlex.quote(launcher.__file__)
-    command = f"{python} -I -S {script} run/{spec.name}.json".replace("%", "%%")
-    restart = "true" if spec.autorestart else "false"
+    command = f"{python} -I -S {script} run/programs/{spec.name}.json".replace("%", "%%")
+    restart = {"always": "true", "killed": "unexpected", "never": "false"}[spec.restart]
+    stable_s = _STABLE_S if spec.restart == "always" else 0  # else a quick success would count as a failed start
     return (
         f"[program:{spec.name}]\ncommand={command}\nautostart=false\nautorestart={restart}\n"
-        f"startsecs={_STABLE_S if spec.autorestart else 0}\nstartretries={spec.start_tries}\n"
+        f"exitcodes=0,1,2\nstartsecs={stable_s}\nstartretries={spec.start_tries}\n"
         f"stopsignal=TERM\nstopwaitsecs={spec.stop_wait_s}\nstopasgroup=true\nkillasgroup=true\n"
         f"redirect_stderr=true\nstdout_logfile=logs/{spec.name}.log\n"
         f"stdout_logfile_maxbytes={_LOG_MB}MB\nstdout_logfile_backups={_LOG_BACKUPS}\n"
