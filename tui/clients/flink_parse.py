@@ -1,0 +1,254 @@
+"""Pure parsers of Flink's REST answers (shapes as Flink 1.19 gives them; recorded in `tests/payloads`).
+
+Every parser raises `UnavailableError` with one sentence when the answer lacks what it should hold.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from tui.model.errors import UnavailableError
+from tui.model.flink import Checkpoint, CheckpointStats, ClusterInfo, JobException, JobSummary, Vertex
+
+T = TypeVar("T")
+Json = Mapping[str, Any]
+
+TASK_METRICS: Final = (
+    "busyTimeMsPerSecond",
+    "backPressuredTimeMsPerSecond",
+    "numRecordsInPerSecond",
+    "numRecordsOutPerSecond",
+)
+"""What every task reports; one name that a vertex does not know would empty the whole aggregated answer."""
+_NO_WATERMARK = -(2**63)  # Long.MIN_VALUE: no watermark has arrived yet
+
+
+def get(answer: object, name: str, kind: type[T], what: str) -> T:
+    """`answer[name]` if it is a `kind`; else `UnavailableError` naming `what` lacks it."""
+    value = answer.get(name) if isinstance(answer, Mapping) else None
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise UnavailableError(f"Flink's answer about {what} has no usable {name!r}: is this Flink's REST port?")
+    return value
+
+
+def maybe(answer: object, name: str, kind: type[T]) -> T | None:
+    """`answer[name]` if it is a `kind`, else `None`."""
+    value = answer.get(name) if isinstance(answer, Mapping) else None
+    return value if isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool) else None
+
+
+def items(answer: object, name: str, what: str) -> list[Any]:
+    """`answer[name]`, a list."""
+    return get(answer, name, list, what)
+
+
+def moment(epoch_ms: int) -> datetime:
+    """Epoch milliseconds as UTC; `UnavailableError` where no calendar has them."""
+    try:
+        return datetime.fromtimestamp(epoch_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise UnavailableError(f"Flink gave an impossible time ({epoch_ms} ms).") from None
+
+
+def cluster(answer: object) -> ClusterInfo:
+    """`GET /overview`."""
+    what = "the cluster"
+    return ClusterInfo(
+        version=get(answer, "flink-version", str, what),
+        taskmanagers=get(answer, "taskmanagers", int, what),
+        slots_total=get(answer, "slots-total", int, what),
+        slots_available=get(answer, "slots-available", int, what),
+    )
+
+
+def jobs(answer: object) -> tuple[JobSummary, ...]:
+    """`GET /jobs/overview`, newest first."""
+    found = [_job_line(line) for line in items(answer, "jobs", "its jobs")]
+    return tuple(sorted(found, key=lambda job: job.started_at, reverse=True))
+
+
+def _job_line(line: object) -> JobSummary:
+    tasks = get(line, "tasks", dict, "a job")
+    return _summary(line, get(tasks, "total", int, "a job"), get(tasks, "running", int, "a job"))
+
+
+def _summary(answer: object, total: int, running: int) -> JobSummary:
+    end_ms = get(answer, "end-time", int, "a job")
+    return JobSummary(
+        id=get(answer, "jid", str, "a job"),
+        name=get(answer, "name", str, "a job"),
+        state=get(answer, "state", str, "a job"),
+        started_at=moment(get(answer, "start-time", int, "a job")),
+        ended_at=moment(end_ms) if end_ms >= 0 else None,
+        tasks_total=total,
+        tasks_running=running,
+    )
+
+
+def job(answer: object) -> tuple[JobSummary, tuple[Vertex, ...]]:
+    """`GET /jobs/:id`: the job and its vertices, sources first, still without rates."""
+    vertices = tuple(_vertex(vertex) for vertex in items(answer, "vertices", "a job"))
+    summary = _summary(answer, sum(v.parallelism for v in vertices), sum(v.running for v in vertices))
+    return summary, vertices
+
+
+def _vertex(answer: object) -> Vertex:
+    what = "a vertex"
+    counts = get(answer, "metrics", dict, what)
+    return Vertex(
+        id=get(answer, "id", str, what),
+        name=get(answer, "name", str, what),
+        status=get(answer, "status", str, what),
+        parallelism=get(answer, "parallelism", int, what),
+        running=get(get(answer, "tasks", dict, what), "RUNNING", int, what),
+        read_records=_complete(counts, "read-records"),
+        write_records=_complete(counts, "write-records"),
+    )
+
+
+def _complete(counts: Json, name: str) -> int | None:
+    """A count that Flink calls complete; while some task has not reported yet it is unknown."""
+    return maybe(counts, name, int) if maybe(counts, f"{name}-complete", bool) else None
+
+
+def aggregated(answer: object, field: str) -> dict[str, float]:
+    """`GET …/subtasks/metrics?get=…&agg=field`: metric → value; what is not a finite number is left out."""
+    if not isinstance(answer, list):
+        raise UnavailableError("Flink's answer about metrics is no list: is this Flink's REST port?")
+    found: dict[str, float] = {}
+    for line in answer:
+        name, value = maybe(line, "id", str), maybe(line, field, float)
+        if value is None:
+            value = maybe(line, field, int)
+        if name is not None and value is not None and math.isfinite(value):
+            found[name] = value
+    return found
+
+
+def ratio(ms_per_second: float | None) -> float | None:
+    """Milliseconds per second as a share, 0 to 1."""
+    return None if ms_per_second is None else min(1.0, max(0.0, ms_per_second / 1000))
+
+
+def watermark(answer: object) -> int | None:
+    """`GET …/watermarks` (a bare list): the lowest of all subtasks in epoch ms; `None` until every one has one."""
+    if not isinstance(answer, list):
+        raise UnavailableError("Flink's answer about watermarks is no list: is this Flink's REST port?")
+    values = [maybe(line, "value", str) for line in answer]
+    try:
+        numbers = [int(value) for value in values if value is not None]
+    except ValueError:
+        return None
+    return min(numbers) if numbers and min(numbers) > _NO_WATERMARK else None
+
+
+def metric_ids(answer: object) -> list[str]:
+    """`GET …/subtasks/metrics` without `get`: the names it knows."""
+    if not isinstance(answer, list):
+        raise UnavailableError("Flink's answer about metrics is no list: is this Flink's REST port?")
+    return [name for line in answer if (name := maybe(line, "id", str)) is not None]
+
+
+def offset_metrics(ids: Iterable[str], topic: str) -> dict[str, int]:
+    """Metric name → partition, for `….KafkaSourceReader.topic.<topic>.partition.<n>.currentOffset`."""
+    pattern = re.compile(rf"KafkaSourceReader\.topic\.{re.escape(topic)}\.partition\.(\d+)\.currentOffset$")
+    return {name: int(found[1]) for name in ids if (found := pattern.search(name))}
+
+
+def next_offsets(partitions: Mapping[str, int], values: Mapping[str, float]) -> dict[int, int]:
+    """Partition → next offset to read, the lowest of all readers of the topic.
+
+    Flink reports the offset of the last record it read, and -1 before the first: a partition that one reader
+    has not begun is unknown and left out.
+    """
+    read: dict[int, list[float]] = {}
+    for name, partition in partitions.items():
+        read.setdefault(partition, []).append(values.get(name, -1))
+    return {partition: int(min(last)) + 1 for partition, last in sorted(read.items()) if min(last) >= 0}
+
+
+def checkpoints(answer: object, config: object) -> CheckpointStats:
+    """`GET …/checkpoints` and `GET …/checkpoints/config`."""
+    what = "checkpoints"
+    counts = get(answer, "counts", dict, what)
+    restored = maybe(get(answer, "latest", dict, what), "restored", dict)
+    interval = maybe(config, "interval", int)
+    return CheckpointStats(
+        completed=get(counts, "completed", int, what),
+        failed=get(counts, "failed", int, what),
+        in_progress=get(counts, "in_progress", int, what),
+        restored_id=None if restored is None else get(restored, "id", int, what),
+        interval_ms=interval if interval is not None and 0 < interval < 2**62 else None,  # Long.MAX: none
+        history=tuple(_checkpoint(line) for line in items(answer, "history", what)),
+    )
+
+
+def _checkpoint(answer: object) -> Checkpoint:
+    what = "a checkpoint"
+    status = get(answer, "status", str, what)
+    done = status == "COMPLETED"
+    completed_ms = maybe(answer, "latest_ack_timestamp", int) if done else None
+    duration_ms = maybe(answer, "end_to_end_duration", int)
+    return Checkpoint(
+        id=get(answer, "id", int, what),
+        status=status,
+        is_savepoint=get(answer, "is_savepoint", bool, what),
+        trigger_at=moment(get(answer, "trigger_timestamp", int, what)),
+        completed_at=None if completed_ms is None else moment(completed_ms),
+        duration_ms=duration_ms if duration_ms is not None and duration_ms >= 0 else None,
+        size_bytes=maybe(answer, "checkpointed_size", int) if done else None,
+        external_path=None if maybe(answer, "discarded", bool) else maybe(answer, "external_path", str),
+        failure=first_line(maybe(answer, "failure_message", str)),
+    )
+
+
+def exceptions(answer: object) -> tuple[JobException, ...]:
+    """`GET …/exceptions`, newest first."""
+    history = get(answer, "exceptionHistory", dict, "exceptions")
+    found = [_exception(entry) for entry in items(history, "entries", "exceptions")]
+    return tuple(sorted(found, key=lambda entry: entry.at, reverse=True))
+
+
+def _exception(entry: object) -> JobException:
+    trace = maybe(entry, "stacktrace", str) or ""
+    name = get(entry, "exceptionName", str, "an exception")
+    return JobException(
+        at=moment(get(entry, "timestamp", int, "an exception")),
+        name=name,
+        message=first_line(trace) or name,
+        trace=trace,
+        task=maybe(entry, "taskName", str),
+    )
+
+
+def first_line(text: str | None) -> str | None:
+    """The first line that is not blank, or `None`."""
+    return next((line.strip() for line in (text or "").splitlines() if line.strip()), None)
+
+
+def root_cause(trace: str | None) -> str | None:
+    """The innermost cause of a Java stack trace, without its class's package: what a reader needs first."""
+    lines = [line.strip() for line in (trace or "").splitlines()]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    cause = causes[-1] if causes else first_line(trace)
+    return None if cause is None else re.sub(r"^(?:[a-z_]\w*\.)+(?=[A-Z])", "", cause).rstrip(".")
+
+
+def operation(answer: object) -> Json | None:
+    """`GET …/checkpoints/:trigger` or `…/savepoints/:trigger`: the result, or `None` while it is in progress.
+
+    Raises `UnavailableError` with the root cause when the operation failed.
+    """
+    state = get(get(answer, "status", dict, "an operation"), "id", str, "an operation")
+    if state != "COMPLETED":
+        return None
+    result: Json = get(answer, "operation", dict, "an operation")
+    failure = next((result[name] for name in ("failureCause", "failure-cause") if result.get(name)), None)
+    if failure is not None:
+        cause = root_cause(maybe(failure, "stack-trace", str)) or maybe(failure, "class", str)
+        raise UnavailableError(f"Flink could not do it: {cause or 'it gives no reason'}.")
+    return result

@@ -1,0 +1,182 @@
+"""Kafka over librdkafka's admin interface: offsets of one topic and of one consumer group."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from datetime import UTC, datetime
+from typing import Any
+
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from tui.model.errors import NotFoundError, UnavailableError
+from tui.model.kafka import PartitionLag, TopicLag
+
+_AWAY = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE})
+_GRACE_S = 0.5  # librdkafka ends its own requests; this only covers its scheduling
+
+Offsets = Mapping[int, int | str]
+"""Partition → offset, or the reason why it is unknown."""
+
+
+class KafkaClient:
+    """Blocking calls, each with `timeout_s` in all; one connection, which may be used from several threads."""
+
+    def __init__(self, bootstrap: str, topic: str, group: str, timeout_s: float = 5.0) -> None:
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._group = group
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._admin: AdminClient | None = None
+
+    def lag(self, read_offsets: Mapping[int, int] | None = None) -> TopicLag:
+        """Offsets of every partition; `read_offsets` (partition → next offset) come from the job's metrics.
+
+        What one partition does not tell stays `None`, with the reason in its `error`; the others are not hidden.
+        Raises `NotFoundError` without such a topic, `UnavailableError` when Kafka does not answer in time.
+        """
+        deadline = time.monotonic() + self._timeout_s
+        leaders = self._partitions(deadline)
+        reachable = [partition for partition, has_leader in leaders.items() if has_leader]
+        asked_low = self._ask_offsets(reachable, OffsetSpec.earliest(), deadline)
+        asked_high = self._ask_offsets(reachable, OffsetSpec.latest(), deadline)
+        asked_committed = self._ask_committed(list(leaders), deadline)
+        low, high = _offsets(asked_low, deadline), _offsets(asked_high, deadline)
+        committed = _committed(asked_committed, list(leaders), deadline)
+        read = read_offsets or {}
+        return TopicLag(
+            topic=self._topic,
+            group=self._group,
+            taken_at=datetime.now(UTC),
+            partitions=tuple(
+                PartitionLag(
+                    partition=partition,
+                    low=_known(low.get(partition)),
+                    high=_known(high.get(partition)),
+                    committed=_known(committed.get(partition)),
+                    read=read.get(partition),
+                    error=_reason(
+                        leaders[partition], low.get(partition), high.get(partition), committed.get(partition)
+                    ),
+                )
+                for partition in sorted(leaders)
+            ),
+        )
+
+    def _partitions(self, deadline: float) -> dict[int, bool]:
+        """Partition → whether it has a leader."""
+        topics = TopicCollection([self._topic])  # this request, unlike others, never creates the topic
+        asked = self._connection().describe_topics(topics, request_timeout=_left(deadline))
+        try:
+            described = asked[self._topic].result(_left(deadline) + _GRACE_S)
+        except (KafkaException, FutureTimeoutError) as error:
+            raise self._failure(error) from None
+        return {p.id: p.leader is not None and p.leader.id >= 0 for p in described.partitions}
+
+    def _failure(self, error: Exception) -> NotFoundError | UnavailableError:
+        cause = error.args[0] if error.args else None
+        code = cause.code() if isinstance(cause, KafkaError) else KafkaError._TIMED_OUT
+        if code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+            return NotFoundError(
+                f"Kafka at {self._bootstrap} has no topic {self._topic!r}: `lakehouse-tui up` creates it."
+            )
+        if code in _AWAY:
+            return UnavailableError(
+                f"Kafka at {self._bootstrap} did not answer within {self._timeout_s:g} s: "
+                "`lakehouse-tui status` tells more."
+            )
+        return UnavailableError(f"Kafka at {self._bootstrap} refused to describe {self._topic!r}: {_text(error)}.")
+
+    def _ask_offsets(self, partitions: Iterable[int], spec: OffsetSpec, deadline: float) -> dict[int, Future[Any]]:
+        wanted = {TopicPartition(self._topic, partition): spec for partition in partitions}
+        if not wanted:
+            return {}
+        asked = self._connection().list_offsets(wanted, request_timeout=_left(deadline))
+        return {where.partition: future for where, future in asked.items()}
+
+    def _ask_committed(self, partitions: list[int], deadline: float) -> Future[Any]:
+        where = [TopicPartition(self._topic, partition) for partition in partitions]
+        request = [ConsumerGroupTopicPartitions(self._group, where)]
+        asked = self._connection().list_consumer_group_offsets(request, request_timeout=_left(deadline))
+        future: Future[Any] = asked[self._group]
+        return future
+
+    def _connection(self) -> AdminClient:
+        with self._lock:
+            if self._admin is None:
+                try:
+                    self._admin = AdminClient(
+                        {
+                            "bootstrap.servers": self._bootstrap,
+                            "client.id": "lakehouse-tui",
+                            "log_level": 0,  # librdkafka would write to our terminal
+                            "error_cb": _ignore,  # every request reports its own failure
+                            "reconnect.backoff.max.ms": 1000,
+                            "socket.connection.setup.timeout.ms": 5000,
+                        }
+                    )
+                except (KafkaException, ValueError) as error:
+                    raise UnavailableError(
+                        f"{self._bootstrap!r} cannot be used as Kafka's address: {_text(error)}."
+                    ) from None
+            return self._admin
+
+
+def _ignore(_error: KafkaError) -> None:
+    """Take no notice."""
+
+
+def _left(deadline: float) -> float:
+    """Seconds until `deadline`; librdkafka refuses 0."""
+    return max(0.05, deadline - time.monotonic())
+
+
+def _offsets(asked: Mapping[int, Future[Any]], deadline: float) -> Offsets:
+    found: dict[int, int | str] = {}
+    for partition, future in asked.items():
+        try:
+            found[partition] = future.result(_left(deadline) + _GRACE_S).offset
+        except (KafkaException, FutureTimeoutError) as error:
+            found[partition] = _text(error)
+    return found
+
+
+def _committed(asked: Future[Any], partitions: Iterable[int], deadline: float) -> Offsets:
+    """The group's offsets; a partition it never committed has no entry."""
+    try:
+        answer = asked.result(_left(deadline) + _GRACE_S)
+    except (KafkaException, FutureTimeoutError) as error:
+        return dict.fromkeys(partitions, f"the group's offsets are unknown: {_text(error)}")
+    found: dict[int, int | str] = {}
+    for where in answer.topic_partitions:
+        if where.error is not None:
+            found[where.partition] = where.error.str()
+        elif where.offset >= 0:  # -1001: nothing committed
+            found[where.partition] = where.offset
+    return found
+
+
+def _known(offset: int | str | None) -> int | None:
+    return offset if isinstance(offset, int) and offset >= 0 else None
+
+
+def _reason(has_leader: bool, *offsets: int | str | None) -> str | None:
+    if not has_leader:
+        return "the partition has no leader"
+    return next((offset for offset in offsets if isinstance(offset, str)), None)
+
+
+def _text(error: Exception) -> str:
+    cause = error.args[0] if error.args else error
+    return str(cause.str() if isinstance(cause, KafkaError) else cause).rstrip(".") or "no answer in time"
