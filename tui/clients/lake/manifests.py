@@ -12,6 +12,8 @@ from tui.clients.lake.metadata import TableMetadata
 from tui.clients.lake.storage import Storage
 from tui.model.errors import NotFoundError, UnavailableError
 
+_AVRO = b"Obj\x01"
+
 
 def live_files(storage: Storage, table: TableMetadata, snapshot_id: int, cache: ManifestCache) -> tuple[FileEntry, ...]:
     """Every live file of the snapshot, in the order of sequence numbers; raises `UnavailableError`."""
@@ -27,7 +29,7 @@ def live_files(storage: Storage, table: TableMetadata, snapshot_id: int, cache: 
             entries.extend(found)
     except NotFoundError as error:
         raise UnavailableError(f"Table {table.name} lacks a manifest: {error}") from None
-    except (ValueError, EOFError, TypeError, KeyError, IndexError, AssertionError) as error:
+    except (ValueError, EOFError, TypeError, KeyError, IndexError, AssertionError, SystemError) as error:
         raise UnavailableError(f"A manifest of table {table.name} is damaged: {error}.") from None
     return tuple(sorted(entries, key=lambda e: (e.sequence, e.uri)))
 
@@ -72,7 +74,10 @@ class _Input(InputFile):
 
     def open(self, seekable: bool = True) -> io.BytesIO:  # noqa: ARG002
         """The file's bytes as a stream."""
-        return io.BytesIO(self._reader.bytes_of(self.location))
+        data = self._reader.bytes_of(self.location)
+        if not data.startswith(_AVRO):  # PyIceberg's decoder trusts its input
+            raise ValueError(f"{self.location} is not an Avro file")
+        return io.BytesIO(data)
 
 
 class _Reader(FileIO):

@@ -80,8 +80,6 @@ class Storage:
             return f"{self._place} refuses the connection: see whether it runs."
         if "ACCESS_DENIED" in text or "INVALID_ACCESS_KEY" in text or "SIGNATURE" in text:
             return f"{self._place} refuses the credentials: check the access key and the secret key."
-        if "NO_SUCH_BUCKET" in text:
-            return f"{self._place} has no bucket {path.split('/', 1)[0]!r}: bring the stack up first."
         return f"{self._place} fails on {path}: {_first_line(text)}."
 
 
