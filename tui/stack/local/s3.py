@@ -121,7 +121,14 @@ def _signed(
 
 
 def _data(layout: Layout, server: str) -> Path:
-    """The folder of one server's own format; both cannot serve the same tables."""
-    folder = layout.data / "s3" / server
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """The folder of one server's own format; raises `LakehouseError` if the tables are in another one's."""
+    root = layout.data / "s3"
+    for other in root.iterdir():
+        if other.name != server and any(other.iterdir()):
+            raise LakehouseError(
+                f"The home {layout.home} holds data of {other.name}; start it with `--s3 {other.name}`, "
+                "or delete it with `lakehouse-tui down --purge`."
+            )
+    folder = root / server
+    folder.mkdir(mode=0o700, exist_ok=True)
     return folder

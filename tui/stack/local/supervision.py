@@ -114,7 +114,8 @@ class Supervisor:
                 return
             time.sleep(0.02)
         words = (result.stderr or result.stdout).strip().splitlines()
-        reason = words[-1] if words else f"see {self._layout.logs / 'supervisord.log'}"
+        told = next((line for line in words if line.startswith("Error")), words[-1] if words else None)
+        reason = told or f"see {self._layout.logs / 'supervisord.log'}"
         raise LakehouseError(f"The supervisor did not start: {reason}")
 
     def programs(self, timeout_s: float | None = None) -> dict[str, ProgramState]:

@@ -1,0 +1,182 @@
+"""The supervisor with small programs: start, crash loop, stop, death."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tui.model.errors import LakehouseError, UnavailableError
+from tui.stack.local import processes
+from tui.stack.local.layout import Layout
+from tui.stack.local.spec import ProgramSpec
+from tui.stack.local.supervision import NotRunningError, ProgramState, State, Supervisor
+
+SLEEP = ("/bin/sleep", "600")
+PASSWORD = "a random word"
+
+
+def until(condition: Callable[[], object], timeout_s: float = 15) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Iterator[Layout]:
+    found = Layout(tmp_path / "h %x; #y [z]")
+    found.create()
+    yield found
+    processes.end(processes.tagged(found), term_wait_s=0)
+
+
+@pytest.fixture
+def supervisor(layout: Layout) -> Supervisor:
+    found = Supervisor(layout, PASSWORD)
+    found.start()
+    return found
+
+
+def state(supervisor: Supervisor, name: str) -> ProgramState:
+    return supervisor.programs()[name]
+
+
+def python(code: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", code)
+
+
+def test_nobody_answers_where_none_was_started(layout: Layout) -> None:
+    supervisor = Supervisor(layout, PASSWORD)
+    assert not supervisor.alive()
+    with pytest.raises(NotRunningError, match="No supervisor runs in"):
+        supervisor.programs()
+
+
+def test_only_the_password_opens(layout: Layout, supervisor: Supervisor) -> None:
+    assert supervisor.alive()
+    with pytest.raises(UnavailableError, match="401"):
+        Supervisor(layout, "wrong").programs()
+
+
+def test_a_frozen_supervisor_is_not_waited_for(layout: Layout, supervisor: Supervisor) -> None:
+    pid = int((layout.run / "supervisord.pid").read_text())
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(UnavailableError, match="does not answer"):
+            supervisor.programs(0.2)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert supervisor.programs() == {}
+
+
+def test_a_program_gets_a_clean_environment_its_pid_and_a_private_log(
+    layout: Layout, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOP_SECRET", "1")
+    code = "import os, sys; print(sorted(os.environ), sys.argv[1], os.getpid(), os.getcwd())"
+    supervisor.launch(ProgramSpec("show", (*python(code), "me-{pid}"), {"OWN": "x"}, restart="never"))
+    until(lambda: state(supervisor, "show").down)
+    log = layout.logs / "show.log"
+    until(lambda: log.read_text().endswith("\n"))
+    words = log.read_text()
+    pid = words.split("me-")[1].split()[0]
+    assert f"me-{pid} {pid} {layout.home}" in words
+    assert "'OWN'" in words
+    assert "'LAKEHOUSE_HOME_ID'" in words
+    assert "TOP_SECRET" not in words
+    assert PASSWORD not in words
+    assert log.stat().st_mode & 0o077 == 0
+
+
+def test_launch_leaves_a_running_program_alone(layout: Layout, supervisor: Supervisor) -> None:
+    supervisor.launch(ProgramSpec("nap", SLEEP))
+    first = state(supervisor, "nap")
+    supervisor.launch(ProgramSpec("nap", ("/bin/sleep", "700")))
+    assert state(supervisor, "nap").pid == first.pid
+    assert os.getpgid(first.pid or 0) == first.pid
+
+
+def test_launch_takes_a_changed_definition_over(layout: Layout, supervisor: Supervisor) -> None:
+    supervisor.launch(ProgramSpec("nap", SLEEP))
+    supervisor.stop("nap", 15)
+    assert state(supervisor, "nap").state is State.STOPPED
+    supervisor.launch(ProgramSpec("nap", ("/bin/sleep", "700")))
+    pid = state(supervisor, "nap").pid or 0
+    until(lambda: psutil.Process(pid).cmdline() == ["/bin/sleep", "700"])
+
+
+def test_a_crash_loop_is_given_up(layout: Layout, supervisor: Supervisor) -> None:
+    supervisor.launch(ProgramSpec("crash", python("raise SystemExit(3)"), start_tries=1))
+    until(lambda: state(supervisor, "crash").state is State.BACKOFF)
+    until(lambda: state(supervisor, "crash").state is State.FATAL)
+    assert len((layout.run / "crash.starts").read_text().splitlines()) == 2
+    supervisor.launch(ProgramSpec("crash", SLEEP))
+    assert state(supervisor, "crash").runs
+
+
+def test_a_missing_program_is_fatal_with_words_in_its_log(layout: Layout, supervisor: Supervisor) -> None:
+    supervisor.launch(ProgramSpec("none", ("/nowhere/java",), start_tries=0))
+    until(lambda: state(supervisor, "none").state is State.FATAL)
+    assert "No such file" in (layout.logs / "none.log").read_text()
+
+
+def test_stop_kills_what_does_not_listen(layout: Layout, supervisor: Supervisor) -> None:
+    code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    supervisor.launch(ProgramSpec("deaf", python(code), stop_wait_s=1))
+    until(lambda: "deaf" in (layout.logs / "deaf.log").read_text())
+    supervisor.stop("deaf", 10)
+    assert state(supervisor, "deaf").down
+
+
+def test_stop_ends_the_children_too(layout: Layout, supervisor: Supervisor) -> None:
+    code = "import subprocess; p = subprocess.Popen(['/bin/sleep', '600']); print(p.pid, flush=True); p.wait()"
+    supervisor.launch(ProgramSpec("parent", python(code)))
+    log = layout.logs / "parent.log"
+    until(lambda: log.exists() and log.read_text().endswith("\n"))
+    child = int(log.read_text())
+    supervisor.stop("parent", 10)
+    until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_stop_and_forget_of_an_unknown_program_do_nothing(supervisor: Supervisor) -> None:
+    supervisor.stop("nobody", 1)
+    supervisor.forget("nobody")
+    assert supervisor.programs() == {}
+
+
+def test_forget_removes_a_stopped_program(layout: Layout, supervisor: Supervisor) -> None:
+    supervisor.launch(ProgramSpec("nap", SLEEP))
+    supervisor.stop("nap", 15)
+    supervisor.forget("nap")
+    assert supervisor.programs() == {}
+    assert list((layout.run / "programs").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the tie to the parent is Linux's")
+def test_programs_die_with_a_killed_supervisor(layout: Layout, supervisor: Supervisor) -> None:
+    supervisor.launch(ProgramSpec("nap", SLEEP))
+    until(lambda: len(processes.tagged(layout)) == 2)
+    os.kill(int((layout.run / "supervisord.pid").read_text()), signal.SIGKILL)
+    until(lambda: processes.tagged(layout) == [])
+    assert not supervisor.alive()
+    supervisor.start()
+    assert supervisor.alive()
+
+
+def test_shutdown_ends_all(layout: Layout, supervisor: Supervisor) -> None:
+    supervisor.launch(ProgramSpec("nap", SLEEP))
+    supervisor.shutdown()
+    until(lambda: processes.tagged(layout) == [])
+
+
+def test_a_supervisor_that_cannot_start_says_why(layout: Layout) -> None:
+    (layout.run / "programs" / "bad.conf").write_text("[program:bad]\nnonsense=1\n")
+    with pytest.raises(LakehouseError, match=r"The supervisor did not start: .*bad"):
+        Supervisor(layout, PASSWORD).start()
