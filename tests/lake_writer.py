@@ -115,7 +115,8 @@ class Writer:
     ) -> list[str]:
         """One snapshot: data files, equality delete files (columns, rows), a position delete file; returns data URIs.
 
-        A position delete names its data file by URI, or by its index in `data`. `drop` removes earlier data files from the table.
+        A position delete names its data file by URI, or by its index in `data`.
+        `drop` removes earlier data files from the table.
         """
         snapshot, sequence = next(_IDS), self.document["last-sequence-number"] + 1
         files = [self._file(DataFileContent.DATA, self.fields, rows) for rows in data]

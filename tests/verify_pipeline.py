@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tui.cli import run  # noqa: E402
+from tui.cli import run
 
 if __name__ == "__main__":
     sys.exit(run(["verify", *sys.argv[1:]]))
