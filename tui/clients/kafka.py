@@ -17,7 +17,7 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from tui.model.errors import NotFoundError, UnavailableError
 from tui.model.kafka import PartitionLag, TopicLag
@@ -49,8 +49,8 @@ class KafkaClient:
         deadline = time.monotonic() + self._timeout_s
         leaders = self._partitions(deadline)
         reachable = [partition for partition, has_leader in leaders.items() if has_leader]
-        asked_low = self._ask_offsets(reachable, OffsetSpec.earliest(), deadline)
-        asked_high = self._ask_offsets(reachable, OffsetSpec.latest(), deadline)
+        asked_low = self._ask_offsets(reachable, OffsetSpec.earliest(), deadline)  # type: ignore[no-untyped-call]
+        asked_high = self._ask_offsets(reachable, OffsetSpec.latest(), deadline)  # type: ignore[no-untyped-call]
         asked_committed = self._ask_committed(list(leaders), deadline)
         low, high = _offsets(asked_low, deadline), _offsets(asked_high, deadline)
         committed = _committed(asked_committed, list(leaders), deadline)
@@ -116,21 +116,21 @@ class KafkaClient:
         with self._lock:
             if self._admin is None:
                 try:
-                    self._admin = AdminClient(
-                        {
-                            "bootstrap.servers": self._bootstrap,
-                            "client.id": "lakehouse-tui",
-                            "log_level": 0,  # librdkafka would write to our terminal
-                            "error_cb": _ignore,  # every request reports its own failure
-                            "reconnect.backoff.max.ms": 1000,
-                            "socket.connection.setup.timeout.ms": 5000,
-                        }
-                    )
+                    self._admin = AdminClient(self._config())
                 except (KafkaException, ValueError) as error:
                     raise UnavailableError(
                         f"{self._bootstrap!r} cannot be used as Kafka's address: {_text(error)}."
                     ) from None
             return self._admin
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "bootstrap.servers": self._bootstrap,
+            "client.id": "lakehouse-tui",
+            "log_level": 0,  # librdkafka would write to our terminal
+            "error_cb": _ignore,  # every request reports its own failure
+            "reconnect.backoff.max.ms": 1000,
+        }
 
 
 def _ignore(_error: KafkaError) -> None:
