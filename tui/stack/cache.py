@@ -142,7 +142,10 @@ class MadeFolder:
 
         A half-made folder is deleted first. One process at a time makes it; `waiting` is called if that is another.
         """
-        with disk_errors(self.path.parent), locked(self.path.parent / f"{self.path.name}.lock", waiting, stop) as lock:
+        with (
+            disk_errors(self.path.parent),
+            locked(self.path.parent / f"{self.path.name}.lock", waiting, stop) as lock,
+        ):
             if self.complete:
                 return
             if self.path.exists():

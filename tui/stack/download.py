@@ -18,8 +18,10 @@ from tui.model.stack import Progress
 from tui.ports import ProgressSink
 
 ATTEMPTS = 6
-TIMEOUT_S = (10, 15)
+TIMEOUT_S = (10, 10)
 """Seconds to connect, and between two pieces of an answer."""
+RETRY_WAIT_S = 0.3
+"""The first pause before another attempt; each further one is twice as long."""
 _PIECE = 1 << 16
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -64,8 +66,8 @@ class Meter:
 class Downloader:
     """Downloads files; safe to use from several threads. `hint` ends the sentence of an unreachable server."""
 
-    def __init__(self, stop: threading.Event, meter: Meter, hint: str, wait_s: float = 0.3) -> None:
-        self.stop, self.meter, self._hint, self._wait_s = stop, meter, hint, wait_s
+    def __init__(self, stop: threading.Event, meter: Meter, hint: str) -> None:
+        self.stop, self.meter, self._hint = stop, meter, hint
         self.session = requests.Session()
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, HTTPAdapter(pool_maxsize=16))
@@ -81,7 +83,7 @@ class Downloader:
         transfer = _Transfer(self, source, part)
         retrying = Retrying(
             stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_exponential_jitter(initial=self._wait_s, max=5, jitter=self._wait_s),
+            wait=wait_exponential_jitter(multiplier=RETRY_WAIT_S, max=5, jitter=RETRY_WAIT_S),
             retry=retry_if_exception_type(_TryAgainError),
             sleep=sleep_using_event(self.stop),
             reraise=True,

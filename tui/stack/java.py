@@ -98,7 +98,11 @@ def _ask(program: Path) -> JavaHome | None:
     """Ask a `java` that is only a launcher where its home is."""
     try:
         answer = subprocess.run(
-            [program, "-XshowSettings:properties", "-version"], capture_output=True, text=True, timeout=20, check=True
+            [program, "-XshowSettings:properties", "-version"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
         ).stderr
     except (OSError, subprocess.SubprocessError):
         return None

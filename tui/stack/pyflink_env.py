@@ -47,7 +47,7 @@ class PyFlinkEnvironment:
         self._lock_file = jobs / ("requirements-udf.txt" if udf else "requirements.txt")
         self._build_lock_file = jobs / "requirements-build.txt"
         recipe = [file.read_text(encoding="utf-8") for file in (self._lock_file, self._build_lock_file)]
-        self._folder = MadeFolder(cache / "pyflink", *recipe, self._version, sysconfig.get_platform())
+        self.folder = MadeFolder(cache / "pyflink", *recipe, self._version, sysconfig.get_platform())
 
     @property
     def _version(self) -> str:
@@ -56,9 +56,9 @@ class PyFlinkEnvironment:
 
     def find(self) -> PyFlink | None:
         """The environment if it is complete; touches no network."""
-        if not self._folder.complete:
+        if not self.folder.complete:
             return None
-        root = self._folder.path / "env"
+        root = self.folder.path / "env"
         package = root / "lib" / f"python{self._version}" / "site-packages" / "pyflink"
         found = PyFlink(root / "bin" / "python", package)
         return found if found.python.exists() and package.is_dir() else None
@@ -67,11 +67,11 @@ class PyFlinkEnvironment:
         """Make what is missing; returns the bytes downloaded. Raises `LakehouseError`."""
         if self.find():
             return 0
-        self._folder.discard()  # complete, but its interpreter is gone
-        build = _Build(self._folder, self._lock_file, self._build_lock_file, self._version, sink, stop, environ)
-        self._folder.make(build.run, build.waiting, stop)
+        self.folder.discard()  # complete, but its interpreter is gone
+        build = _Build(self.folder, self._lock_file, self._build_lock_file, self._version, sink, stop, environ)
+        self.folder.make(build.run, build.waiting, stop)
         if not self.find():
-            raise LakehouseError(f"{TASK}: {self._folder.path} is incomplete; delete it and try again.")
+            raise LakehouseError(f"{TASK}: {self.folder.path} is incomplete; delete it and try again.")
         sink(Progress(STEP, "ready", finished=True))
         return build.downloaded
 
@@ -165,7 +165,12 @@ def source_archives(pylock: dict[str, Any]) -> list[Source]:
     from tui.stack.download import Source
 
     return [
-        Source(f"{p['name']}=={p['version']}", p["sdist"]["url"], p["sdist"]["hashes"]["sha256"], p["sdist"]["size"])
+        Source(
+            f"{p['name']}=={p['version']}",
+            p["sdist"]["url"],
+            p["sdist"]["hashes"]["sha256"],
+            p["sdist"]["size"],
+        )
         for p in pylock["packages"]
         if "sdist" in p and not p.get("wheels") and "size" in p["sdist"]
     ]

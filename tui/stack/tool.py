@@ -25,6 +25,7 @@ _OFFLINE = (
     "dial tcp",
     "no such host",
     "network is unreachable",
+    "network was disabled",
 )
 _STOP_S = 5.0
 
@@ -117,7 +118,8 @@ def _failure(task: str, cache: Path, status: int, tail: deque[str]) -> Lakehouse
     first = next((index for index, text in enumerate(words) if "error" in text.lower()), max(0, len(words) - 1))
     reason = " ".join(words[first:]).rstrip(".") or f"exit status {status}"
     if any(sign in said.lower() for sign in _OFFLINE):
+        innermost = words[-1].removeprefix("cause: ").rstrip(".")
         return UnavailableError(
-            f"{task} because the network does not answer ({reason}): check it and the proxy, then try again."
+            f"{task} because the network does not answer ({innermost}): check it and the proxy, then try again."
         )
     return LakehouseError(f"{task}: {reason}.")

@@ -27,6 +27,11 @@ class WheelFolder:
         return self._folder.path
 
     @property
+    def recipe(self) -> str:
+        """The hash that marks the folder as complete."""
+        return self._folder.recipe
+
+    @property
     def complete(self) -> bool:
         """Whether everything is installed."""
         return self._folder.complete
