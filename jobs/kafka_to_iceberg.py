@@ -8,7 +8,6 @@ it. The last line on stdout is `Job has been submitted with JobID <32 hex digits
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,14 +17,22 @@ from typing import Any
 
 SQL_DIR = Path(__file__).resolve().parent / "sql"
 
-NUMBER = r"-?(?:0|[1-9]\d{0,39}+)(?:\.\d{1,60}+)?(?:[eE][+-]?\d{1,9}+)?"
-TEXT = r'(?:[^"\\\x00-\x1f\uFFFD]++|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}){0,64}+'
 S = r"[ \t\r\n]*+"
+INTEGER = r"-?(?:0|[1-9]\d{0,39}+)"
+NUMBER = INTEGER + r"(?:\.\d{1,60}+)?(?:[eE][+-]?\d{1,9}+)?"
+TEXT = r'"[^"\\\x00-\x1f\uFFFD]{0,256}+"'
 TRADE_REGEX = (
-    rf'^{S}\{{{S}"symbol"{S}:{S}"({TEXT})"{S},{S}"ts"{S}:{S}(-?(?:0|[1-9]\d{{0,39}}+)){S},{S}"price"{S}:{S}({NUMBER})'
-    rf'{S},{S}"qty"{S}:{S}({NUMBER}){S},{S}"side"{S}:{S}"([^"\\\x00-\x1f\uFFFD]{{0,64}}+)"{S}\}}{S}$'
+    rf"^{S}\{{{S}"
+    + rf"{S},{S}".join(
+        rf'"{name}"{S}:{S}{value}'
+        for name, value in {"symbol": TEXT, "ts": INTEGER, "price": NUMBER, "qty": NUMBER, "side": TEXT}.items()
+    )
+    + rf"{S}\}}{S}$"
 )
-"""A JSON object with exactly the five keys in the usual order. Groups: symbol (escaped), ts, price, qty, side."""
+"""A JSON object with exactly the five keys in the usual order and no escapes."""
+
+AROUND_NUMBER = ":, }\t\r\n"
+"""What may stand between a number and the quotes around it."""
 
 INVALID_UTF8_REGEX = "\ufffd"
 """What a byte that is not UTF-8 is decoded to."""
@@ -158,6 +165,7 @@ def placeholders(args: argparse.Namespace) -> dict[str, object]:
         "late_after_ms": (args.watermark_delay_s + args.allowed_lateness_s) * 1000,
         "max_future_ms": args.max_future_s * 1000,
         "max_bytes": MAX_BYTES,
+        "around_number": literal(AROUND_NUMBER),
         "trade_regex": literal(TRADE_REGEX),
         "unreadable_regex": literal(UNREADABLE_REGEX),
         "invalid_utf8_regex": literal(INVALID_UTF8_REGEX),

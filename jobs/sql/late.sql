@@ -18,11 +18,16 @@ SELECT
   ) AS `highest_ts`
 FROM (
   SELECT
-    *,
-    CASE
-      WHEN POSITION('\' IN `symbol_text`) > 0 THEN JSON_VALUE(`document`, '$$.symbol')
-      ELSE `symbol_text`
-    END AS `symbol`
+    `payload`,
+    `kafka_partition`,
+    `kafka_offset`,
+    `kafka_time`,
+    `arrival`,
+    `symbol`,
+    `ts`,
+    `price`,
+    `qty`,
+    `side`
   FROM `judged`
   WHERE `reason` IS NULL
 );
