@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 from pyiceberg.io import FileIO, InputFile, OutputFile
 from pyiceberg.manifest import DataFile, ManifestEntry, ManifestFile, read_manifest_list
@@ -13,6 +14,7 @@ from tui.clients.lake.storage import Storage
 from tui.model.errors import NotFoundError, UnavailableError
 
 _AVRO = b"Obj\x01"
+_SIDE_BY_SIDE = 8
 
 
 def live_files(storage: Storage, table: TableMetadata, snapshot_id: int, cache: ManifestCache) -> tuple[FileEntry, ...]:
@@ -20,18 +22,35 @@ def live_files(storage: Storage, table: TableMetadata, snapshot_id: int, cache: 
     reader = _Reader(storage, table)
     uri = table.manifest_lists[snapshot_id]
     try:
-        entries: list[FileEntry] = []
-        for manifest in read_manifest_list(_Input(uri, reader)):
-            found = cache.get(manifest.manifest_path)
-            if found is None:
-                found = _entries(manifest, reader, table)
-                cache.put(manifest.manifest_path, found)
-            entries.extend(found)
+        manifests = list(read_manifest_list(_Input(uri, reader)))
+        entries = [e for found in _all_entries(manifests, reader, table, cache) for e in found]
     except NotFoundError as error:
         raise UnavailableError(f"Table {table.name} lacks a manifest: {error}") from None
     except (ValueError, EOFError, TypeError, KeyError, IndexError, AssertionError, SystemError) as error:
         raise UnavailableError(f"A manifest of table {table.name} is damaged: {error}.") from None
     return tuple(sorted(entries, key=lambda e: (e.sequence, e.uri)))
+
+
+def _all_entries(
+    manifests: list[ManifestFile], reader: _Reader, table: TableMetadata, cache: ManifestCache
+) -> list[tuple[FileEntry, ...]]:
+    """The entries of every manifest; those that are new are read side by side."""
+
+    def read(manifest: ManifestFile) -> tuple[FileEntry, ...]:
+        found = cache.get(manifest.manifest_path)
+        if found is None:
+            found = _entries(manifest, reader, table)
+            cache.put(manifest.manifest_path, found)
+        return found
+
+    unread = sum(cache.get(m.manifest_path) is None for m in manifests)
+    if unread < 2:
+        return [read(m) for m in manifests]
+    pool = ThreadPoolExecutor(min(_SIDE_BY_SIDE, unread), thread_name_prefix="lake-manifest")
+    try:
+        return list(pool.map(read, manifests))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _entries(manifest: ManifestFile, reader: _Reader, table: TableMetadata) -> tuple[FileEntry, ...]:
