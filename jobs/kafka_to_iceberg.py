@@ -62,10 +62,24 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     add("--bootstrap-servers", required=True, help="Kafka's addresses, HOST:PORT[,HOST:PORT…]")
     add("--topic", default="trades")
     add("--group", default="lakehouse", help="consumer group; its offsets follow the checkpoints, for monitoring")
-    add("--kafka-property", action="append", default=[], metavar="K=V", help="another property of the consumer")
+    add(
+        "--kafka-property",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="K=V",
+        help="another property of the consumer",
+    )
     add("--warehouse", required=True, help="where the tables are: s3a://… or file:///…")
     add("--catalog", default="lakehouse", type=_name)
-    add("--catalog-property", action="append", default=[], metavar="K=V", help="another property of the catalog")
+    add(
+        "--catalog-property",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="K=V",
+        help="another property of the catalog",
+    )
     add("--database", default="lakehouse", type=_name)
     add("--raw-table", default="raw_trades", type=_name)
     add("--candle-table", default="agg_1m", type=_name)
@@ -86,8 +100,20 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     add("--max-future-s", default=600, type=_positive, help="how far `ts` may be ahead of Kafka's time of the message")
     add("--job-name", default="kafka_to_iceberg")
     add("--restore", metavar="PATH", help="checkpoint or savepoint to continue from (it stays untouched: NO_CLAIM)")
-    add("--jobmanager", metavar="HOST:PORT", help="REST address to submit to; without it `flink run` decides")
-    add("--flink-property", action="append", default=[], metavar="K=V", help="another setting of Flink, wins over all")
+    add(
+        "--jobmanager",
+        type=_address,
+        metavar="HOST:PORT",
+        help="REST address to submit to; without it `flink run` decides",
+    )
+    add(
+        "--flink-property",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="K=V",
+        help="another setting of Flink, wins over all",
+    )
     add("--explain", action="store_true", help="print the plan and submit nothing")
     return parser.parse_args(argv)
 
@@ -95,6 +121,20 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
 def _name(value: str) -> str:
     if not NAME.fullmatch(value):
         raise argparse.ArgumentTypeError(f"{value!r} is not a plain name (letters, digits and _)")
+    return value
+
+
+def _pair(value: str) -> tuple[str, str]:
+    key, equals, rest = value.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"{value!r} is not KEY=VALUE")
+    return key, rest
+
+
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal():
+        raise argparse.ArgumentTypeError(f"{value!r} is not HOST:PORT")
     return value
 
 
@@ -110,15 +150,6 @@ def _seconds(value: str) -> float:
     if not 0.001 <= number <= 1e9:
         raise argparse.ArgumentTypeError(f"{value} is not a time in seconds")
     return number
-
-
-def pairs(values: Sequence[str]) -> dict[str, str]:
-    """`["k=v", …]` as a dict; raises `ValueError` naming the value without an equals sign."""
-    split = [value.partition("=") for value in values]
-    for key, equals, value in split:
-        if not key or not equals:
-            raise ValueError(f"{key + value!r} is not KEY=VALUE")
-    return {key: value for key, _, value in split}
 
 
 def literal(value: object) -> str:
@@ -139,7 +170,7 @@ def interval(seconds: int) -> str:
 
 def placeholders(args: argparse.Namespace) -> dict[str, object]:
     """What the templates in `jobs/sql/` are filled in with."""
-    catalog = {"type": "iceberg", "catalog-type": "hadoop", "warehouse": args.warehouse, **pairs(args.catalog_property)}
+    catalog = {"type": "iceberg", "catalog-type": "hadoop", "warehouse": args.warehouse, **dict(args.catalog_property)}
     table = {
         "format-version": 2,
         "write.format.default": "parquet",
@@ -148,7 +179,7 @@ def placeholders(args: argparse.Namespace) -> dict[str, object]:
         "write.metadata.delete-after-commit.enabled": "true",
         "write.metadata.previous-versions-max": 100,
     }
-    kafka = {f"properties.{key}": value for key, value in pairs(args.kafka_property).items()}
+    kafka = {f"properties.{key}": value for key, value in args.kafka_property}
     return {
         "catalog": args.catalog,
         "database": args.database,
@@ -209,7 +240,7 @@ def configuration(args: argparse.Namespace) -> dict[str, str]:
     if args.jobmanager:
         host, _, port = args.jobmanager.rpartition(":")
         values |= {"execution.target": "remote", "rest.address": host, "rest.port": port}
-    return values | pairs(args.flink_property)
+    return values | dict(args.flink_property)
 
 
 def table_environment(values: Mapping[str, str], *, direct: bool) -> Any:
