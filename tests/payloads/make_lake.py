@@ -3,15 +3,15 @@
 Run it with the Python of the PyFlink environment, with the jars of the Iceberg set in HADOOP_CLASSPATH and a
 `core-site.xml` in HADOOP_CONF_DIR that leads `s3a://` to an S3 server:
 
-    python tests/payloads/make_lake.py s3a://warehouse/iceberg expected.json 420 140
+    python tests/payloads/make_lake.py write s3a://warehouse/iceberg 420 22
+    python tests/payloads/make_lake.py read s3a://warehouse/iceberg > expected.json
 
-(rows, rows a second). Then zip the bucket's `iceberg/lakehouse` folder, without `*.crc` and all but the newest two
-metadata files, as `lakehouse/`, together with `expected.json`: what Flink itself reads from the candles.
+(rows, rows a second: six commits or so). Then zip the bucket's `iceberg/lakehouse` folder, without `*.crc` and all but
+the newest two metadata files, as `lakehouse/`, together with `expected.json`: what Flink itself reads from the candles.
 """
 
 import json
 import sys
-from pathlib import Path
 
 from pyflink.table import EnvironmentSettings, TableEnvironment
 
@@ -93,5 +93,7 @@ def read(warehouse: str) -> list[list[object]]:
 
 
 if __name__ == "__main__":
-    write(sys.argv[1], int(sys.argv[3]), int(sys.argv[4]))
-    Path(sys.argv[2]).write_text(json.dumps(read(sys.argv[1])), encoding="utf-8")
+    if sys.argv[1] == "write":
+        write(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    else:
+        print(json.dumps(read(sys.argv[2])))

@@ -12,6 +12,7 @@ from tests.lake_writer import Row, Writer
 from tui.clients.lake import LakeClient
 from tui.clients.lake.metadata import Field
 from tui.clients.lake.scan import Between
+from tui.model.errors import UnavailableError
 
 FIELDS = (Field(1, "k", "string"), Field(2, "n", "long"), Field(3, "v", "string"))
 
@@ -115,3 +116,13 @@ def test_large_files_keep_their_positions_across_batches(tmp_path: Path, table: 
     kept = values(tmp_path, column="n")
     assert len(kept) == 300_000 - len(gone)
     assert not set(kept) & set(gone)
+
+
+def test_deletes_by_a_dropped_column_are_not_ignored(tmp_path: Path, table: Writer) -> None:
+    table.commit(data=[[row("a", 1, "x")]])
+    table.commit(equality=[(["n"], [row(None, 1, "")])])
+    table.fields = (FIELDS[0], FIELDS[2])
+    table.document["schemas"] = [table.schema_json()]
+    table.save()
+    with pytest.raises(UnavailableError, match="a column that was dropped"):
+        values(tmp_path)

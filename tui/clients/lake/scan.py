@@ -23,6 +23,7 @@ from tui.clients.lake.parquet import (
     read_batches,
 )
 from tui.clients.lake.storage import Storage
+from tui.model.errors import UnavailableError
 
 _AHEAD = 8  # small files that are fetched side by side
 
@@ -126,6 +127,8 @@ class Scan:
         groups: dict[tuple[tuple[int, ...], object], EqualityDeletes] = {}
         oldest = min(f.sequence for f in self._data)
         for ids in sorted({f.equality_ids for f in self._equalities}):
+            if not self._by_id.keys() >= set(ids):
+                raise UnavailableError(f"Table {self._table.name} has deletes by a column that was dropped since.")
             files = [f for f in self._equalities if f.equality_ids == ids and f.sequence > oldest]
             for file, batches in self._read(files, [self._by_id[i] for i in ids]):
                 group = groups.setdefault((ids, file.scope), EqualityDeletes(ids, file.scope))
