@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
-def main() -> int:
-    """Run one command; returns the exit status (0 done, 1 a check failed, 2 wrong usage, 130 interrupted)."""
+def main() -> None:
+    """Run one command and end with its status (0 done, 1 a check failed, 2 wrong usage, 130 interrupted).
+
+    Ends without tearing the interpreter down: librdkafka and Arrow join their threads there, which waits for ever
+    on a broker that has just gone away. All that matters is closed by then.
+    """
     from tui.cli import run
 
-    return run(sys.argv[1:])
+    try:
+        status = run(sys.argv[1:])
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue
+    os._exit(status)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

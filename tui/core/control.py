@@ -130,19 +130,23 @@ class Control:
         for `QUIET_S` mean that the checkpoint held nothing new.
         """
         deadline, quiet_until = self.clock() + COMMIT_TIMEOUT_S, self.clock() + QUIET_S
+        reason = "its commit did not show in the tables"
         while self.clock() < deadline:
-            histories = self.histories()
+            self.sleep(0.1)
+            try:
+                histories, moved = self.histories(), self._committed() - offsets
+            except UnavailableError as error:
+                reason = f"the tables or the offsets cannot be read ({str(error).rstrip('.')})"
+                continue
             stamps = restore.stamps(histories)
             held = {s.table for s in stamps if s.job_id == job_id and s.checkpoint_id >= checkpoint_id}
-            moved = self._committed() - offsets
             if moved > 0 and _rows(histories) - rows >= moved and ("raw_trades" in held) == ("agg_1m" in held):
                 return tuple(t for t in TABLES if t in held)
             if moved == 0 and not held and self.clock() > quiet_until:
                 return ()
-            self.sleep(0.1)
         raise UnavailableError(
-            f"Checkpoint {checkpoint_id} is complete, but its commit did not show in the tables within "
-            f"{COMMIT_TIMEOUT_S:.0f} s; look at `lakehouse-tui jobs --exceptions` and `lakehouse-tui logs taskmanager`."
+            f"Checkpoint {checkpoint_id} is complete, but {reason} within {COMMIT_TIMEOUT_S:.0f} s; "
+            "look at `lakehouse-tui jobs --exceptions` and `lakehouse-tui logs taskmanager`."
         )
 
 

@@ -47,7 +47,7 @@ class LocalProducer:
         self._backend.start_program(NAME, tuple(self.command(options, background=True)), autorestart=True)
         deadline = time.monotonic() + _START_TIMEOUT_S
         while time.monotonic() < deadline:
-            pid = self._read().get("pid")
+            pid = _number(self._read().get("pid"))
             if pid:
                 return int(pid)
             time.sleep(0.05)
@@ -66,7 +66,9 @@ class LocalProducer:
             return None
         told = self._read()
         state = str(told.get("state", "starting")) if program.runs else _ended(told)
-        return ProducerStatus(state, program.pid if program.runs else None, told.get("rate"), told.get("acknowledged"))
+        sent = _number(told.get("acknowledged"))
+        rate = _number(told.get("rate"))
+        return ProducerStatus(state, program.pid if program.runs else None, rate, None if sent is None else int(sent))
 
     def _read(self) -> dict[str, object]:
         try:
@@ -80,3 +82,7 @@ def _ended(told: Mapping[str, object]) -> str:
     """A producer whose process is gone either said how it ended, or was killed."""
     state = told.get("state")
     return str(state) if state in _ENDED else "stopped"
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, int | float) else None
