@@ -123,7 +123,7 @@ def test_up_with_other_ports_is_refused_while_it_runs(stack: Stack) -> None:
 def test_listens_on_loopback_only(stack: Stack) -> None:
     found = [c for p in stack.processes() for c in p.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
     addresses = {c.laddr.ip.removeprefix("::ffff:") for c in found}
-    assert addresses == {"127.0.0.1"}
+    assert addresses <= {"127.0.0.1", "::1"}
     assert {stack.settings.kafka_port, stack.settings.flink_port, stack.settings.s3_port} <= {
         c.laddr.port for c in found
     }
@@ -232,7 +232,7 @@ def test_orphans_are_ended_by_down(stack: Stack) -> None:
     orphan = subprocess.Popen(["sleep", "600"], env={TAG: stack.layout.id}, start_new_session=True)
     try:
         stack.backend.down(silent)
-        assert orphan.wait(1) != 0
+        assert not psutil.pid_exists(orphan.pid)
         assert stack.processes() == []
         assert stack.states() == all_of(ServiceState.STOPPED)
     finally:

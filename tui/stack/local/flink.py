@@ -55,8 +55,8 @@ def prepare(
     """Write Flink's home: links to the jars, configuration, and S3A's `core-site.xml` with the keys (mode 0600)."""
     home = layout.flink_home
     temporary = layout.data / "flink" / "tmp"
-    for folder in (home / "lib", home / "conf", temporary):
-        shutil.rmtree(folder, ignore_errors=True)
+    for outdated in (home / "lib", home / "conf", temporary):
+        shutil.rmtree(outdated, ignore_errors=True)
     temporary.mkdir(mode=0o700)
     for folder in (".", "conf", "lib", "lib/extra", "log", "plugins"):
         (home / folder).mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections import deque
@@ -79,6 +80,6 @@ def _open(path: Path) -> BinaryIO | None:
 
 def _replaced(handle: BinaryIO, path: Path) -> bool:
     try:
-        return path.stat().st_ino != Path(f"/proc/self/fd/{handle.fileno()}").stat().st_ino
+        return path.stat().st_ino != os.fstat(handle.fileno()).st_ino
     except OSError:
         return False
