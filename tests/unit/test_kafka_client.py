@@ -111,25 +111,23 @@ def test_one_broken_partition_does_not_hide_the_others() -> None:
     assert kafka._offsets(asked, soon()) == {0: 7, 1: "no leader now", 2: "no answer in time"}
 
 
-def committed(*entries: tuple[int, int, KafkaError | None]) -> Future[object]:
-    where = [SimpleNamespace(partition=p, offset=o, error=e) for p, o, e in entries]
-    return done(SimpleNamespace(topic_partitions=where))
+def committed(partition: int, offset: int, error: KafkaError | None = None) -> SimpleNamespace:
+    return SimpleNamespace(partition=partition, offset=offset, error=error)
 
 
 def test_no_commit_yet_is_unknown_and_a_commit_at_0_is_not() -> None:
-    assert kafka._committed(committed((0, 0, None), (1, -1001, None)), [0, 1], soon()) == {0: 0}
+    assert kafka.committed_offsets([committed(0, 0), committed(1, -1001)]) == {0: 0}
 
 
 def test_an_error_of_one_committed_offset_stays_with_its_partition() -> None:
     error = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED, "not allowed")
-    assert kafka._committed(committed((0, 4, None), (1, -1001, error)), [0, 1], soon()) == {0: 4, 1: "not allowed"}
+    assert kafka.committed_offsets([committed(0, 4), committed(1, -1001, error)]) == {0: 4, 1: "not allowed"}
 
 
-def test_a_group_that_does_not_answer_leaves_every_commit_unknown_with_the_reason() -> None:
-    asked = failed(KafkaError.COORDINATOR_NOT_AVAILABLE, "no coordinator")
-    assert kafka._committed(asked, [0, 1], soon()) == dict.fromkeys(
-        (0, 1), "the group's offsets are unknown: no coordinator"
-    )
+def test_a_group_that_does_not_answer_leaves_every_commit_unknown_with_the_reason(refusing: str) -> None:
+    found = KafkaClient(refusing, "trades", "lakehouse")._committed([0, 1], soon())
+    assert found.keys() == {0, 1}
+    assert all(str(reason).startswith("the group's offsets are unknown: ") for reason in found.values())
 
 
 def test_unknown_is_never_a_number() -> None:

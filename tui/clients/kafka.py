@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
+    Consumer,
     KafkaError,
     KafkaException,
     TopicCollection,
@@ -22,6 +22,8 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from tui.model.errors import NotFoundError, UnavailableError
 from tui.model.kafka import PartitionLag, TopicLag
 
+T = TypeVar("T")
+
 _AWAY = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE})
 _GRACE_S = 0.5  # librdkafka ends its own requests; this only covers its scheduling
 
@@ -30,7 +32,7 @@ Offsets = Mapping[int, int | str]
 
 
 class KafkaClient:
-    """Blocking calls, each with `timeout_s` in all; one connection, which may be used from several threads."""
+    """Blocking calls, each with `timeout_s` in all; its connections are reused, also by several threads."""
 
     def __init__(self, bootstrap: str, topic: str, group: str, timeout_s: float = 5.0) -> None:
         self._bootstrap = bootstrap
@@ -39,6 +41,7 @@ class KafkaClient:
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._admin: AdminClient | None = None
+        self._consumer: Consumer | None = None
 
     def lag(self, read_offsets: Mapping[int, int] | None = None) -> TopicLag:
         """Offsets of every partition; `read_offsets` (partition → next offset) come from the job's metrics.
@@ -51,9 +54,8 @@ class KafkaClient:
         reachable = [partition for partition, has_leader in leaders.items() if has_leader]
         asked_low = self._ask_offsets(reachable, OffsetSpec.earliest(), deadline)  # type: ignore[no-untyped-call]
         asked_high = self._ask_offsets(reachable, OffsetSpec.latest(), deadline)  # type: ignore[no-untyped-call]
-        asked_committed = self._ask_committed(list(leaders), deadline)
+        committed = self._committed(list(leaders), deadline)
         low, high = _offsets(asked_low, deadline), _offsets(asked_high, deadline)
-        committed = _committed(asked_committed, list(leaders), deadline)
         read = read_offsets or {}
         return TopicLag(
             topic=self._topic,
@@ -105,23 +107,36 @@ class KafkaClient:
         asked = self._connection().list_offsets(wanted, request_timeout=_left(deadline))
         return {where.partition: future for where, future in asked.items()}
 
-    def _ask_committed(self, partitions: list[int], deadline: float) -> Future[Any]:
-        where = [TopicPartition(self._topic, partition) for partition in partitions]
-        request = [ConsumerGroupTopicPartitions(self._group, where)]
-        asked = self._connection().list_consumer_group_offsets(request, request_timeout=_left(deadline))
-        future: Future[Any] = asked[self._group]
-        return future
+    def _committed(self, partitions: list[int], deadline: float) -> Offsets:
+        """The group's offsets, read by a consumer that never joins the group.
+
+        `AdminClient.list_consumer_group_offsets` of confluent-kafka 2.16.1 crashes the process (SIGSEGV) while the
+        group's coordinator is not available, as on a broker that has just been set up.
+        """
+        asked = [TopicPartition(self._topic, partition) for partition in partitions]
+        try:
+            return committed_offsets(self._group_reader().committed(asked, timeout=_left(deadline)))
+        except KafkaException as error:
+            return dict.fromkeys(partitions, f"the group's offsets are unknown: {_text(error)}")
 
     def _connection(self) -> AdminClient:
         with self._lock:
             if self._admin is None:
-                try:
-                    self._admin = AdminClient(self._config())
-                except (KafkaException, ValueError) as error:
-                    raise UnavailableError(
-                        f"{self._bootstrap!r} cannot be used as Kafka's address: {_text(error)}."
-                    ) from None
+                self._admin = self._make(AdminClient, self._config())
             return self._admin
+
+    def _group_reader(self) -> Consumer:
+        with self._lock:
+            if self._consumer is None:
+                own = {"group.id": self._group, "enable.auto.commit": False}
+                self._consumer = self._make(Consumer, {**self._config(), **own})
+            return self._consumer
+
+    def _make(self, kind: Callable[[dict[str, Any]], T], config: dict[str, Any]) -> T:
+        try:
+            return kind(config)
+        except (KafkaException, ValueError) as error:
+            raise UnavailableError(f"{self._bootstrap!r} cannot be used as Kafka's address: {_text(error)}.") from None
 
     def _config(self) -> dict[str, Any]:
         return {
@@ -152,14 +167,10 @@ def _offsets(asked: Mapping[int, Future[Any]], deadline: float) -> Offsets:
     return found
 
 
-def _committed(asked: Future[Any], partitions: Iterable[int], deadline: float) -> Offsets:
-    """The group's offsets; a partition it never committed has no entry."""
-    try:
-        answer = asked.result(_left(deadline) + _GRACE_S)
-    except (KafkaException, FutureTimeoutError) as error:
-        return dict.fromkeys(partitions, f"the group's offsets are unknown: {_text(error)}")
+def committed_offsets(answer: Iterable[TopicPartition]) -> Offsets:
+    """Partition → committed offset or error; a partition that the group never committed has no entry."""
     found: dict[int, int | str] = {}
-    for where in answer.topic_partitions:
+    for where in answer:
         if where.error is not None:
             found[where.partition] = where.error.str()
         elif where.offset >= 0:  # -1001: nothing committed
