@@ -78,6 +78,13 @@ def kafka_process(lab: Lab) -> int:
     return service.pid
 
 
+def serves(lab: Lab) -> bool:
+    """Whether every partition has a leader again: frozen for long, the broker was fenced."""
+    with contextlib.suppress(UnavailableError):
+        return all(p.error is None for p in lab.clients.kafka.lag().partitions)
+    return False
+
+
 @contextlib.contextmanager
 def frozen_kafka(lab: Lab) -> Iterator[None]:
     pid = kafka_process(lab)
@@ -86,6 +93,7 @@ def frozen_kafka(lab: Lab) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+    until(lambda: serves(lab), "Kafka serves again")
 
 
 def test_the_topic_holds_exactly_the_messages_of_the_seed(lab: Lab) -> None:
