@@ -18,7 +18,7 @@ from tui.settings import Settings
 from tui.stack import restore_points
 from tui.stack.local import flink, processes, spec
 from tui.stack.local.layout import Layout
-from tui.stack.provision import provisioned
+from tui.stack.provision import Provisioned, provisioned
 
 _SUBMIT_TIMEOUT_S = 120.0
 _SUBMITTED = re.compile(r"Job has been submitted with JobID ([0-9a-f]{32})")
@@ -57,7 +57,7 @@ class LocalJobs:
         found = provisioned(self._settings)
         if found is None:
             raise LakehouseError("Something the job needs is missing; run `lakehouse-tui up` first.")
-        command = [str(found.flink_python), str(resource("jobs") / "kafka_to_iceberg.py"), *self._arguments(point)]
+        command = [*self.program(found), *self.arguments(point)]
         client = {**flink.client_environment(self._layout, found), **_client_jvm(self._layout)}
         environment = spec.environment(self._layout, client)
         log = self._layout.logs / "submit.log"
@@ -74,6 +74,10 @@ class LocalJobs:
         self._lineage.append(job_id, point)
         return job_id
 
+    def program(self, found: Provisioned) -> list[str]:
+        """The interpreter and the script."""
+        return [str(found.flink_python), str(resource("jobs") / "kafka_to_iceberg.py")]
+
     def _wait(self, process: subprocess.Popen[bytes], log: Path, progress: ProgressSink) -> None:
         began = time.monotonic()
         while process.poll() is None:
@@ -87,7 +91,8 @@ class LocalJobs:
         if process.returncode != 0:
             raise LakehouseError(f"The job was not submitted: {_reason(log)}; all of it is in {log}.")
 
-    def _arguments(self, point: RestorePoint | None) -> list[str]:
+    def arguments(self, point: RestorePoint | None) -> list[str]:
+        """The job's settings as flags; `point` is where it continues."""
         s = self._settings
         values = {
             "jobmanager": f"127.0.0.1:{s.flink_port}",

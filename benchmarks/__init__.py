@@ -1,0 +1,1 @@
+"""Measured, not guessed: ratios against an alternative in the same run."""
