@@ -334,6 +334,14 @@ def test_nothing_committed_yet(house: Lakehouse) -> None:
     assert (check.ok, check.detail) == (False, "nothing is committed yet of partition 0, 1, 2")
 
 
+def test_a_partition_that_had_no_row_at_the_checkpoint_needs_no_commit(house: Lakehouse) -> None:
+    house.lag = replace(house.lag, partitions=(*house.lag.partitions, house.partition(3, committed=None)))
+    assert house.verify()["ledger"].ok
+    unknown = house.partition(3, committed=None, error="not allowed")
+    house.lag = replace(house.lag, partitions=(*house.lag.partitions[:3], unknown))
+    assert house.verify()["ledger"].detail == "nothing is committed yet of partition 3"
+
+
 def test_an_empty_partition_needs_no_commit(house: Lakehouse) -> None:
     partitions = (*house.lag.partitions, house.partition(3, high=0, committed=None))
     house.lag = replace(house.lag, partitions=partitions)

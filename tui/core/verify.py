@@ -119,7 +119,9 @@ class Verifier:
         return not wrong, f"checkpoints {text}", "; ".join(wrong)
 
     def _ledger(self, lag: TopicLag) -> tuple[bool, str, str]:
-        unknown = [p.partition for p in lag.partitions if p.committed is None and p.high != (p.low or 0)]
+        waiting = [p for p in lag.partitions if p.committed is None and p.high != (p.low or 0)]
+        some = any(p.committed is not None for p in lag.partitions)  # then one without had no row at the checkpoint
+        unknown = [p.partition for p in waiting if p.error or not some]
         required = {p.partition: (p.low or 0, p.committed) for p in lag.partitions if p.committed is not None}
         cache: dict[tuple[str, int], TableOffsets] = {}
         waited = 0.0
