@@ -108,10 +108,11 @@ class Layout:
 
     def clear_run(self) -> None:
         """Forget the last run: its programs, counters and sockets. Chosen ports and settings stay."""
-        for pattern in ("*.starts", "*.ready", "*.json", "programs/*", "supervisord.*", "supervisor.sock*"):
+        for pattern in ("*.starts", "*.ready", "*.json", "programs/*", "supervisord.*"):
             for path in self.run.glob(pattern):
                 if path.name not in ("ports.json", "stack.json"):
                     path.unlink(missing_ok=True)
+        self.socket.unlink(missing_ok=True)
 
 
 def write_private(path: Path, text: str) -> None:
