@@ -80,7 +80,7 @@ class UdfJobs(local_job.LocalJobs):
         super().__init__(settings)
         self._environment = environment
 
-    def program(self, found: Provisioned) -> list[str]:
+    def program(self, _found: Provisioned) -> list[str]:
         """The benchmark's script and the interpreter with Beam in it."""
         return [str(self._environment.python), str(Path(__file__).resolve().parent / "udf_job.py")]
 

@@ -74,7 +74,7 @@ class LocalJobs:
         self._lineage.append(job_id, point)
         return job_id
 
-    def program(self, found: Provisioned) -> list[str]:
+    def program(self, found: Provisioned, /) -> list[str]:
         """The interpreter and the script."""
         return [str(found.flink_python), str(resource("jobs") / "kafka_to_iceberg.py")]
 
