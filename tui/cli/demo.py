@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tui import bootstrap
@@ -17,7 +18,7 @@ from tui.ports import ProgressSink
 from tui.settings import Settings
 
 DEFAULTS = {"rate": "50", "backfill": "2h"}
-CANDLE_TIMEOUT_S = 120.0
+COMMIT_TIMEOUT_S = 120.0
 SHOWN_PER_SYMBOL = 5
 
 
@@ -67,20 +68,38 @@ def _to_candles(settings: Settings, options: dict[str, str], times: Times, sink:
     times.mark(f"downloaded {provisioned.downloaded_bytes / 1e6:,.0f} MB")
     bootstrap.backend(settings).up(sink)
     times.mark("stack ready")
-    bootstrap.producer(settings).start(options)
+    producer = bootstrap.producer(settings)
+    if not producer.runs():
+        producer.start(options)
     control = bootstrap.control(settings)
     if control.active_job() is None:
         control.submit(sink)
     times.mark("job running")
-    deadline = time.monotonic() + CANDLE_TIMEOUT_S
+    _commit_until(settings, sink, lambda: bool(_candles(settings).candles), "a candle is committed")
+    times.mark("first committed candle")
+    written = sum(p.high or 0 for p in bootstrap.clients(settings).kafka.lag().partitions)
+    _commit_until(settings, sink, lambda: _committed(settings) >= written, "what was written so far is committed")
+    times.mark(f"{written:,} messages committed")
+    return _candles(settings)
+
+
+def _candles(settings: Settings) -> CandleSet:
+    return bootstrap.clients(settings).lake.candles(None, SHOWN_PER_SYMBOL)
+
+
+def _committed(settings: Settings) -> int:
+    return sum(p.committed or 0 for p in bootstrap.clients(settings).kafka.lag().partitions)
+
+
+def _commit_until(settings: Settings, sink: ProgressSink, reached: Callable[[], bool], what: str) -> None:
+    """Trigger one checkpoint after the other until `reached`; raises `UnavailableError` where it is not in time."""
+    deadline = time.monotonic() + COMMIT_TIMEOUT_S
     while time.monotonic() < deadline:
-        if control.checkpoint(sink).tables:
-            found = bootstrap.clients(settings).lake.candles(None, SHOWN_PER_SYMBOL)
-            if found.candles:
-                times.mark("first committed candle")
-                return found
+        bootstrap.control(settings).checkpoint(sink)
+        if reached():
+            return
     raise UnavailableError(
-        f"No candle was committed within {CANDLE_TIMEOUT_S:.0f} s; look at `lakehouse-tui logs producer` "
+        f"It took longer than {COMMIT_TIMEOUT_S:.0f} s until {what}; look at `lakehouse-tui logs producer` "
         "and `lakehouse-tui jobs --exceptions`."
     )
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -20,11 +21,14 @@ from tui.model.stack import Progress as Step
 from tui.ports import ProgressSink
 
 UNKNOWN = "–"
+WIDTH_OF_FILES = 160
+"""Columns of a table that goes to a file or a pipe."""
 
 
 def console(*, stderr: bool = False) -> Console:
     """The console to print on; styles are left out where they do not belong."""
-    return Console(stderr=stderr, highlight=False, soft_wrap=not sys.stdout.isatty())
+    screen = Console(stderr=stderr, highlight=False)
+    return screen if screen.is_terminal else Console(stderr=stderr, highlight=False, width=WIDTH_OF_FILES)
 
 
 def say(text: str) -> None:
@@ -49,11 +53,20 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, left: Sequence[str] = ()) -> None:
-    """Print a table; `None` is shown as unknown, numbers are set right unless the column is in `left`."""
-    grid = Table(title=escape(title), title_justify="left", title_style="bold")
+def table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    left: Sequence[str] = (),
+    fixed: Sequence[str] = (),
+) -> None:
+    """Print a table; `None` is shown as unknown; columns in `left` are set left, those in `fixed` never wrap."""
+    grid = Table(
+        title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=0, pad_edge=False
+    )
     for name in columns:
-        grid.add_column(name, justify="left" if name in left else "right", overflow="fold")
+        grid.add_column(name, justify="left" if name in left else "right", overflow="fold", no_wrap=name in fixed)
     for row in rows:
         grid.add_row(*(cell(value) for value in row))
     console().print(grid)

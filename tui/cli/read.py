@@ -157,24 +157,23 @@ def candles(settings: Settings, arguments: Namespace) -> int:
 
 
 def print_candles(found: CandleSet) -> None:
-    """Candles as a table for people."""
-    columns = ("symbol", "minute", "open", "high", "low", "close", "qty", "trades", "buy", "sell")
+    """Candles as a table for people; 80 columns hold it."""
+    columns = ("symbol", "minute", "open", "high", "low", "close", "quantity", "trades")
     rows = [
         (
             c.symbol,
-            c.window_start,
-            c.open_price,
-            c.high_price,
-            c.low_price,
-            c.close_price,
-            c.total_qty,
+            f"{c.window_start.astimezone():%H:%M}",
+            *(_price(p) for p in (c.open_price, c.high_price, c.low_price, c.close_price)),
+            f"{c.total_qty:,.4f}",
             c.trade_count,
-            c.buy_qty,
-            c.sell_qty,
         )
         for c in found.candles
     ]
-    table("Candles of one minute (local time)", columns, rows, left=("symbol",))
+    table("Candles of one minute (local time)", columns, rows, left=("symbol",), fixed=columns)
+
+
+def _price(value: float) -> str:
+    return f"{value:,.2f}" if value >= 1 else f"{value:.6g}"
 
 
 def candle_row(c: Candle) -> dict[str, Any]:

@@ -100,7 +100,13 @@ def print_services(services: Iterable[Service]) -> None:
         (s.name, s.state.value, None if s.pid is None else str(s.pid), s.endpoint, s.restarts, s.detail or "")
         for s in services
     ]
-    table("Services", columns, rows, left=("service", "state", "endpoint", "detail"))
+    table(
+        "Services",
+        columns,
+        rows,
+        left=("service", "state", "endpoint", "detail"),
+        fixed=("service", "state", "endpoint"),
+    )
 
 
 def service_row(service: Service) -> dict[str, Any]:

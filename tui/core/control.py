@@ -124,30 +124,44 @@ class Control:
         return sum(p.committed or 0 for p in self.kafka.lag().partitions)
 
     def _await_commit(self, job_id: str, checkpoint_id: int, offsets: int, rows: int) -> tuple[str, ...]:
-        """Wait until the ledger grew by as many rows as the committed offsets moved.
+        """Wait until the ledger holds as many rows as the committed offsets say.
 
-        A table without new rows gets no snapshot, so its stamp alone cannot tell; offsets that do not move
-        for `QUIET_S` mean that the checkpoint held nothing new.
+        A table without new rows gets no snapshot, so its stamp alone cannot tell. Offsets and rows are committed
+        one after the other, so `rows` may be ahead of `offsets`; the topic's first offset is never below 0.
         """
+        first = max(0, offsets - rows)
         deadline, quiet_until = self.clock() + COMMIT_TIMEOUT_S, self.clock() + QUIET_S
+        held: tuple[str, ...] = ()
         reason = "its commit did not show in the tables"
         while self.clock() < deadline:
             self.sleep(0.1)
             try:
-                histories, moved = self.histories(), self._committed() - offsets
+                histories, committed = self.histories(), self._committed()
             except UnavailableError as error:
                 reason = f"the tables or the offsets cannot be read ({str(error).rstrip('.')})"
                 continue
-            stamps = restore.stamps(histories)
-            held = {s.table for s in stamps if s.job_id == job_id and s.checkpoint_id >= checkpoint_id}
-            if moved > 0 and _rows(histories) - rows >= moved and ("raw_trades" in held) == ("agg_1m" in held):
-                return tuple(t for t in TABLES if t in held)
-            if moved == 0 and not held and self.clock() > quiet_until:
-                return ()
+            held = _held(histories, job_id, checkpoint_id)
+            complete = _rows(histories) >= committed - first and _paired(held)
+            if complete and (committed > offsets if held else self.clock() > quiet_until):
+                return held
+        if held and _paired(held):
+            return held
         raise UnavailableError(
             f"Checkpoint {checkpoint_id} is complete, but {reason} within {COMMIT_TIMEOUT_S:.0f} s; "
             "look at `lakehouse-tui jobs --exceptions` and `lakehouse-tui logs taskmanager`."
         )
+
+
+def _held(histories: Mapping[str, TableHistory | None], job_id: str, checkpoint_id: int) -> tuple[str, ...]:
+    """The tables that hold the checkpoint."""
+    stamps = restore.stamps(histories)
+    held = {s.table for s in stamps if s.job_id == job_id and s.checkpoint_id >= checkpoint_id}
+    return tuple(table for table in TABLES if table in held)
+
+
+def _paired(held: tuple[str, ...]) -> bool:
+    """Trades change raw_trades and agg_1m together."""
+    return ("raw_trades" in held) == ("agg_1m" in held)
 
 
 def _rows(histories: Mapping[str, TableHistory | None]) -> int:

@@ -53,11 +53,16 @@ class LocalProducer:
             time.sleep(0.05)
         raise UnavailableError("The producer did not start; look at `lakehouse-tui logs producer`.")
 
+    def runs(self) -> bool:
+        """Whether it runs now."""
+        running = self.status()
+        return running is not None and running.state not in _ENDED
+
     def stop(self) -> bool:
         """Stop it; whether one ran."""
-        running = self.status()
+        ran = self.runs()
         self._backend.stop_program(NAME)
-        return running is not None and running.state not in _ENDED
+        return ran
 
     def status(self) -> ProducerStatus | None:
         """What it does now, or `None` where none was started since the stack came up."""
