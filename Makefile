@@ -1,6 +1,7 @@
-.PHONY: check lint test unit integration extended
+.PHONY: check lint unit integration extended
 
-check: lint test  ## what CI runs, to the letter
+check: ## what CI runs, to the letter
+	.ci/run
 
 lint:
 	uv run ruff check .
@@ -8,14 +9,11 @@ lint:
 	uv run mypy
 	uv run lint-imports
 
-test:
-	uv run pytest
-
 unit:
 	uv run pytest -m "not integration"
 
 integration:
 	uv run pytest -m integration
 
-extended:  ## the integration tests once more on Iceberg 1.10.0 and on MinIO
-	uv run pytest -m integration --iceberg 1.10.0 --s3 minio
+extended: ## the pipeline's integration tests once more, on Iceberg 1.10.0 and MinIO
+	uv run pytest -m pipeline --iceberg 1.10.0 --s3 minio

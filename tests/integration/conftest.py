@@ -21,14 +21,20 @@ from tui.model.checks import Check
 from tui.model.stack import Progress
 from tui.settings import Settings
 
+PIPELINE = ("test_control", "test_job", "test_verify")
+"""The tests whose subject is the path of the data, which the Iceberg set and the S3 server are part of."""
+
 T = TypeVar("T")
 _NUMBERS = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "integration" in Path(item.fspath).parts:
+        path = Path(item.fspath)
+        if "integration" in path.parts:
             item.add_marker("integration")
+            if path.stem in PIPELINE:
+                item.add_marker("pipeline")
 
 
 def free_ports(count: int) -> list[int]:
