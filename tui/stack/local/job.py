@@ -16,7 +16,7 @@ from tui.ports import ProgressSink
 from tui.resources import resource
 from tui.settings import Settings
 from tui.stack import restore_points
-from tui.stack.local import flink, processes, spec
+from tui.stack.local import client_jvm, flink, processes, spec
 from tui.stack.local.layout import Layout
 from tui.stack.provision import Provisioned, provisioned
 
@@ -58,7 +58,10 @@ class LocalJobs:
         if found is None:
             raise LakehouseError("Something the job needs is missing; run `lakehouse-tui up` first.")
         command = [*self.program(found), *self.arguments(point)]
-        client = {**flink.client_environment(self._layout, found), **_client_jvm(self._layout)}
+        client = {
+            **flink.client_environment(self._layout, found),
+            **client_jvm.environment(self._settings.cache, found),
+        }
         environment = spec.environment(self._layout, client)
         log = self._layout.logs / "submit.log"
         with log.open("w", encoding="utf-8") as stream:
@@ -110,14 +113,6 @@ class LocalJobs:
         if point is not None:
             values["restore"] = point.path
         return [part for name, value in values.items() for part in (f"--{name}", str(value))]
-
-
-def _client_jvm(layout: Layout) -> dict[str, str]:
-    """PyFlink's Java looks for jars in `lib` only, not below it; it lives for seconds, so it compiles quickly."""
-    return {
-        "HADOOP_CLASSPATH": str(layout.flink_home / "lib" / "extra" / "*"),
-        "JVM_ARGS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",
-    }
 
 
 def _job_id(log: Path) -> str:

@@ -1,0 +1,43 @@
+"""The short-lived Java of a submission: jars at one place for all homes, so that its classes are archived once.
+
+A class-data archive holds parsed classes (JDK 13 and later, `-XX:ArchiveClassesAtExit`). Java uses it only where the
+class path begins with the very same paths, and passes over one that is missing, half-written or of another version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from tui.stack.provision import Provisioned
+
+_FLAGS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr")
+
+
+def environment(cache: Path, found: Provisioned) -> dict[str, str]:
+    """Variables for PyFlink's Java; the first submission of a Java and a jar set also writes the archive at its end."""
+    jars = [*sorted((found.pyflink / "lib").glob("*.jar")), *found.flink_extra_jars]
+    names = [str(jar) for jar in jars]
+    key = hashlib.sha256("\n".join([found.java.version, str(found.java.home), *names]).encode()).hexdigest()[:12]
+    folder = cache / "submit" / key
+    lib = folder / "lib"
+    if not lib.is_dir():
+        _link(lib, jars)
+    archive = folder / "classes.jsa"
+    use = f"-XX:SharedArchiveFile={archive}" if archive.exists() else f"-XX:ArchiveClassesAtExit={archive}"
+    return {"FLINK_LIB_DIR": str(lib), "JVM_ARGS": " ".join((*_FLAGS, use))}
+
+
+def _link(lib: Path, jars: list[Path]) -> None:
+    """Make the folder of links at once: beside it, then renamed; another process may have been quicker."""
+    beside = lib.with_name(f"lib.{os.getpid()}")
+    beside.mkdir(parents=True)
+    for jar in jars:
+        (beside / jar.name).symlink_to(jar)
+    try:
+        beside.rename(lib)
+    except OSError:
+        for link in beside.iterdir():
+            link.unlink()
+        beside.rmdir()
