@@ -18,7 +18,6 @@ from tui.settings import Settings
 from tui.stack.local import processes
 from tui.stack.local.layout import Layout
 
-
 HEARS_CTRL_C = (
     "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 )

@@ -142,7 +142,7 @@ class Control:
                 continue
             held = _held(histories, job_id, checkpoint_id)
             complete = _rows(histories) >= committed - first and _paired(held)
-            if complete and (committed > offsets if held else self.clock() > quiet_until):
+            if complete and ((held and committed > offsets) or self.clock() > quiet_until):
                 return held
         if held and _paired(held):
             return held

@@ -1,0 +1,61 @@
+"""Checkpoints and savepoints on disk, complete, half-written and foreign; the record of who continued whom."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import pytest
+
+from tui.model.errors import LakehouseError
+from tui.model.flink import RestorePoint
+from tui.stack.restore_points import LineageFile, find
+
+JOB = "e3ea3b4c2984e10d460f4369ffce5c64"
+
+
+def metadata(folder: Path, checkpoint_id: int, at: float, content: bytes | None = None) -> None:
+    folder.mkdir(parents=True)
+    file = folder / "_metadata"
+    file.write_bytes(struct.pack(">iiq", 0x4960672D, 4, checkpoint_id) + b"rest" if content is None else content)
+    os.utime(file, (at, at))
+
+
+def test_both_kinds_are_found_oldest_first(tmp_path: Path) -> None:
+    metadata(tmp_path / "c" / JOB / "chk-12", 12, 2000.0)
+    metadata(tmp_path / "c" / JOB / "chk-9", 9, 1000.0)
+    metadata(tmp_path / "s" / "savepoint-e3ea3b-0123456789ab", 13, 3000.0)
+    found = find(tmp_path / "c", tmp_path / "s")
+    assert [(p.kind, p.checkpoint_id, p.job_id) for p in found] == [
+        ("checkpoint", 9, JOB),
+        ("checkpoint", 12, JOB),
+        ("savepoint", 13, "e3ea3b"),
+    ]
+    assert found[2].written_by(JOB)
+    assert found[0].path == (tmp_path / "c" / JOB / "chk-9").as_uri()
+
+
+@pytest.mark.parametrize("content", [b"", b"\x49\x60\x67", b"not checkpoint metadata at all"])
+def test_what_is_not_complete_metadata_is_passed_over(tmp_path: Path, content: bytes) -> None:
+    metadata(tmp_path / "c" / JOB / "chk-1", 1, 1.0, content)
+    (tmp_path / "c" / JOB / "chk-2").mkdir()
+    (tmp_path / "c" / JOB / "shared").mkdir()
+    assert find(tmp_path / "c", tmp_path / "s") == ()
+
+
+def test_lineage_survives_a_line_cut_short(tmp_path: Path) -> None:
+    file = LineageFile(tmp_path / "flink" / "lineage.jsonl")
+    assert file.read().parents == {}
+    file.append("aaaaaa1", None)
+    file.append("bbbbbb2", RestorePoint("file:///p", "checkpoint", 3, None, "aaaaaa1"))  # type: ignore[arg-type]
+    with (tmp_path / "flink" / "lineage.jsonl").open("a") as stream:
+        stream.write('{"job": "cccc')
+    assert file.read().parents == {"aaaaaa1": None, "bbbbbb2": "aaaaaa1"}
+    assert file.read().descends("bbbbbb2", "aaaaaa1") is True
+
+
+def test_a_record_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "flink").write_text("a file where a folder should be")
+    with pytest.raises(LakehouseError, match="cannot be written"):
+        LineageFile(tmp_path / "flink" / "lineage.jsonl").append("a", None)
