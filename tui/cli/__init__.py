@@ -133,8 +133,8 @@ COMMANDS = (
         "demo:demo",
         "all of it: up, produce, submit, candles, verified",
         (
-            _flag("--headless", action="store_true", help="print instead of opening the dashboard"),
-            _flag("--keep", action="store_true", help="leave it running"),
+            _flag("--headless", action="store_true", help="print the summary, then stop everything"),
+            _flag("--keep", action="store_true", help="with --headless: leave it running"),
             *PRODUCE,
         ),
     ),

@@ -35,18 +35,19 @@ class Times:
 
 
 def demo(settings: Settings, arguments: Namespace) -> int:
-    """Up, produce, submit, checkpoint, candles, verify; stops everything at the end unless `--keep`."""
+    """Up, produce, submit, checkpoint, candles, verify; `--headless` without `--keep` stops everything at the end."""
     times = Times()
     try:
         status = _run(settings, arguments, times)
     except BaseException:
         _stop(settings)
         raise
-    if arguments.keep:
-        say(f"\nIt keeps running in {settings.home}; `lakehouse-tui down` stops it.")
-    else:
+    if arguments.headless and not arguments.keep:
         _stop(settings)
-        say("\nEverything is stopped; the data stays. `lakehouse-tui demo --keep` leaves it running.")
+        say("\nEverything is stopped; the data stays. `lakehouse-tui demo --headless --keep` leaves it running.")
+    else:
+        say(f"\nIt keeps running in {settings.home}: trades come in, and the job commits every minute.")
+        say("Look again with `lakehouse-tui candles`, `lag`, `snapshots`, `verify`; stop it with `lakehouse-tui down`.")
     return status
 
 
