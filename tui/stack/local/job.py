@@ -125,6 +125,7 @@ def _job_id(log: Path) -> str:
 def _reason(log: Path) -> str:
     """The deepest cause that Java or Python named, else the last line."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    lines = [line for line in lines if line != "Stderr:"]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     return (causes or lines or ["no word was said"])[-1].rstrip(".")
 
