@@ -109,12 +109,12 @@ class Grows(BaseHTTPRequestHandler):
 
     gets = 0
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
         self.send_response(200)
         self.send_header("Content-Length", "1" if type(self).gets == 0 else "2")
         self.end_headers()
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         type(self).gets += 1
         self.send_response(206)
         self.send_header("Content-Length", "2")

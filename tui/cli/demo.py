@@ -17,7 +17,8 @@ from tui.model.errors import UnavailableError
 from tui.ports import ProgressSink
 from tui.settings import Settings
 
-DEFAULTS = {"rate": "50", "backfill": "2h"}
+HISTORY = {"backfill": "2h"}
+"""Only into an empty topic: behind newer trades it would be two hours late."""
 COMMIT_TIMEOUT_S = 120.0
 SHOWN_PER_SYMBOL = 5
 
@@ -53,7 +54,7 @@ def demo(settings: Settings, arguments: Namespace) -> int:
 
 def _run(settings: Settings, arguments: Namespace, times: Times) -> int:
     with progress() as sink:
-        found = _to_candles(settings, {**DEFAULTS, **given(arguments)}, times, sink)
+        found = _to_candles(settings, given(arguments), times, sink)
     print_candles(found)
     say("")
     status = show(bootstrap.verify(settings), as_json=False)
@@ -71,14 +72,14 @@ def _to_candles(settings: Settings, options: dict[str, str], times: Times, sink:
     times.mark("stack ready")
     producer = bootstrap.producer(settings)
     if not producer.runs():
-        producer.start(options)
+        producer.start({**({} if _written(settings) else HISTORY), **options})
     control = bootstrap.control(settings)
     if control.active_job() is None:
         control.submit(sink)
     times.mark("job running")
     _commit_until(settings, sink, lambda: bool(_candles(settings).candles), "a candle is committed")
     times.mark("first committed candle")
-    written = sum(p.high or 0 for p in bootstrap.clients(settings).kafka.lag().partitions)
+    written = _written(settings)
     _commit_until(settings, sink, lambda: _committed(settings) >= written, "what was written so far is committed")
     times.mark(f"{written:,} messages committed")
     return _candles(settings)
@@ -86,6 +87,10 @@ def _to_candles(settings: Settings, options: dict[str, str], times: Times, sink:
 
 def _candles(settings: Settings) -> CandleSet:
     return bootstrap.clients(settings).lake.candles(None, SHOWN_PER_SYMBOL)
+
+
+def _written(settings: Settings) -> int:
+    return sum(p.high or 0 for p in bootstrap.clients(settings).kafka.lag().partitions)
 
 
 def _committed(settings: Settings) -> int:
