@@ -173,6 +173,8 @@ def _choice(origin: str, name: str, raw: Any) -> str:
 def _check_ports(settings: Settings) -> None:
     seen: dict[int, str] = {}
     for name in PORTS:
+        if name == "s3_console_port" and settings.s3 != "minio":
+            continue  # S3Proxy has no console
         port = getattr(settings, name)
         if port in seen:
             raise UsageError(f"{seen[port]} and {name} are both {port}: give each its own port.")

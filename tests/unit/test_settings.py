@@ -48,6 +48,12 @@ def test_a_wrong_value_names_the_layer_and_the_key(tmp_path: Path, flags: dict[s
         load(flags, env(tmp_path))
 
 
+def test_the_console_port_counts_with_minio_only(tmp_path: Path) -> None:
+    assert load({"flink_port": 9001}, env(tmp_path)).flink_port == 9001
+    with pytest.raises(UsageError, match="flink_port and s3_console_port are both 9001"):
+        load({"flink_port": 9001, "s3": "minio"}, env(tmp_path))
+
+
 def test_an_unknown_key_in_the_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "lakehouse.toml").write_text("kafkaport = 1\n")
     with pytest.raises(UsageError, match=r"lakehouse\.toml: there is no setting 'kafkaport'"):
