@@ -6,6 +6,7 @@ Expected failures are raised as `tui.model.errors.LakehouseError`; anything else
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from tui.model.candles import CandleSet
@@ -102,6 +103,9 @@ class JobPort(Protocol):
 
     def savepoint_directory(self) -> str:
         """Where savepoints go, as a URI that the cluster can write."""
+
+    def submitting(self) -> AbstractContextManager[None]:
+        """Held while a job is submitted; raises `LakehouseError` if another submission holds it."""
 
     def start(self, point: RestorePoint | None, progress: ProgressSink) -> str:
         """Submit the job, restored from `point`, and return its id; the id and its parent are recorded."""

@@ -74,7 +74,7 @@ def new_settings(home: Path, **values: object) -> Settings:
 @pytest.fixture(scope="session")
 def stack_settings(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """The session's stack, up and ready."""
-    home = tmp_path_factory.mktemp("home")
+    home = tmp_path_factory.mktemp("my höme 100%")
     found = new_settings(home, iceberg=pytestconfig.getoption("--iceberg"), s3=pytestconfig.getoption("--s3"))
     backend = bootstrap.backend(found)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -70,6 +71,9 @@ class World:
 
     def savepoint_directory(self) -> str:
         return "file:///s"
+
+    def submitting(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def start(self, point: RestorePoint | None, progress: object) -> str:
         self.started.append(point)

@@ -108,7 +108,7 @@ def test_flink_binds_to_loopback_and_keeps_its_checkpoints_in_the_home(home: Hom
     assert set(addresses.values()) == {"127.0.0.1"}
     assert config["rest.port"] == 20_003
     assert config["jobmanager.rpc.port"] == 20_002
-    assert config["state.checkpoints.dir"] == (home.layout.data / "flink" / "checkpoints").as_uri()
+    assert config["state.checkpoints.dir"] == f"file://{home.layout.data}/flink/checkpoints"
     assert config["execution.checkpointing.interval"] == "60 s"
     assert config["execution.checkpointing.unaligned.enabled"] is False
     assert config["taskmanager.numberOfTaskSlots"] == 4

@@ -10,7 +10,7 @@ import pytest
 
 from tui.model.errors import LakehouseError
 from tui.model.flink import RestorePoint
-from tui.stack.restore_points import LineageFile, find
+from tui.stack.restore_points import LineageFile, find, flink_uri
 
 JOB = "e3ea3b4c2984e10d460f4369ffce5c64"
 
@@ -33,7 +33,11 @@ def test_both_kinds_are_found_oldest_first(tmp_path: Path) -> None:
         ("savepoint", 13, "e3ea3b"),
     ]
     assert found[2].written_by(JOB)
-    assert found[0].path == (tmp_path / "c" / JOB / "chk-9").as_uri()
+    assert found[0].path == f"file://{tmp_path}/c/{JOB}/chk-9"
+
+
+def test_flink_is_given_paths_as_they_are(tmp_path: Path) -> None:
+    assert flink_uri(tmp_path / "my home é 100%") == f"file://{tmp_path}/my home é 100%"
 
 
 @pytest.mark.parametrize("content", [b"", b"\x49\x60\x67", b"not checkpoint metadata at all"])

@@ -66,6 +66,10 @@ class Control:
 
     def submit(self, progress: ProgressSink, *, fresh: bool = False) -> Submitted:
         """Start the job from its newest restore point (or, `fresh`, from the beginning) and wait until it runs."""
+        with self.jobs.submitting():
+            return self._submit(progress, fresh=fresh)
+
+    def _submit(self, progress: ProgressSink, *, fresh: bool) -> Submitted:
         began = self.clock()
         running = self.active_job()
         if running is not None:

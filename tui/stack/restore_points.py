@@ -23,6 +23,11 @@ _HEADER = struct.Struct(">iiq")
 _NAMED_IN_SAVEPOINT = "savepoint-"
 
 
+def flink_uri(path: Path) -> str:
+    """`path` as Flink reads it: unescaped, because `org.apache.flink.core.fs.Path` escapes a `%` once more."""
+    return f"file://{path}"
+
+
 def find(checkpoints: Path, savepoints: Path) -> tuple[RestorePoint, ...]:
     """Every complete checkpoint and savepoint, oldest first; incomplete ones are passed over."""
     found = [*_checkpoints(checkpoints), *_savepoints(savepoints)]
@@ -35,7 +40,7 @@ def _checkpoints(root: Path) -> Iterator[RestorePoint]:
         header = _read_header(metadata)
         if header is not None:
             identifier, at = header
-            yield RestorePoint(folder.as_uri(), "checkpoint", identifier, at, folder.parent.name)
+            yield RestorePoint(flink_uri(folder), "checkpoint", identifier, at, folder.parent.name)
 
 
 def _savepoints(root: Path) -> Iterator[RestorePoint]:
@@ -45,7 +50,7 @@ def _savepoints(root: Path) -> Iterator[RestorePoint]:
         if header is not None:
             identifier, at = header
             job = folder.name.removeprefix(_NAMED_IN_SAVEPOINT).split("-")[0]
-            yield RestorePoint(folder.as_uri(), "savepoint", identifier, at, job)
+            yield RestorePoint(flink_uri(folder), "savepoint", identifier, at, job)
 
 
 def _read_header(metadata: Path) -> tuple[int, datetime] | None:

@@ -16,20 +16,27 @@ from tui.stack.provision import Provisioned
 _FLAGS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr")
 
 
-def environment(cache: Path, found: Provisioned) -> dict[str, str]:
-    """Variables for PyFlink's Java; the first submission of a Java and a jar set also writes the archive at its end."""
+def environment(cache: Path, found: Provisioned, flink_lib: Path) -> dict[str, str]:
+    """Variables for PyFlink's Java; the first submission of a Java and a jar set also writes the archive at its end.
+
+    Where the cache cannot be written the jars of the home itself are taken (PyFlink looks into `lib` only, not below).
+    """
     jars = [*sorted((found.pyflink / "lib").glob("*.jar")), *found.flink_extra_jars]
     names = [str(jar) for jar in jars]
     key = hashlib.sha256("\n".join([found.java.version, str(found.java.home), *names]).encode()).hexdigest()[:12]
     folder = cache / "submit" / key
     lib = folder / "lib"
-    if not lib.is_dir():
-        _link(lib, jars)
+    try:
+        if not lib.is_dir():
+            _link(lib, jars)
+    except OSError:
+        return {"HADOOP_CLASSPATH": str(flink_lib / "extra" / "*"), "JVM_ARGS": " ".join(_FLAGS)}
     return {"FLINK_LIB_DIR": str(lib), "JVM_ARGS": " ".join((*_FLAGS, *_archive(found, folder / "classes.jsa")))}
 
 
 def _archive(found: Provisioned, archive: Path) -> tuple[str, ...]:
-    if not (found.java.home / "lib" / "server" / "classes.jsa").exists():
+    """PyFlink splits these flags at blanks, so a path with one cannot be among them."""
+    if not (found.java.home / "lib" / "server" / "classes.jsa").exists() or len(str(archive).split()) > 1:
         return ()
     return (f"-XX:SharedArchiveFile={archive}" if archive.exists() else f"-XX:ArchiveClassesAtExit={archive}",)
 

@@ -18,6 +18,7 @@ from tui.stack.local.credentials import Credentials
 from tui.stack.local.layout import Layout, write_private
 from tui.stack.local.readiness import HOST, http_json
 from tui.stack.local.spec import ProgramSpec, java
+from tui.stack.restore_points import flink_uri
 
 if TYPE_CHECKING:
     from tui.stack.provision import Provisioned
@@ -198,8 +199,8 @@ def _configuration(
         "execution.checkpointing.tolerable-failed-checkpoints": 3,
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "state.backend.type": "hashmap",
-        "state.checkpoints.dir": (data / "checkpoints").as_uri(),
-        "state.savepoints.dir": (data / "savepoints").as_uri(),
+        "state.checkpoints.dir": flink_uri(data / "checkpoints"),
+        "state.savepoints.dir": flink_uri(data / "savepoints"),
         "state.checkpoints.num-retained": 5,
         "web.submit.enable": False,
         "web.cancel.enable": True,

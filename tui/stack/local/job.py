@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -47,7 +50,7 @@ class LocalJobs:
 
     def savepoint_directory(self) -> str:
         """Where savepoints go."""
-        return self._folder("savepoints").as_uri()
+        return restore_points.flink_uri(self._folder("savepoints"))
 
     def _folder(self, kind: str) -> Path:
         return self._state / kind / self._settings.database
@@ -58,11 +61,8 @@ class LocalJobs:
         if found is None:
             raise LakehouseError("Something the job needs is missing; run `lakehouse-tui up` first.")
         command = [*self.program(found), *self.arguments(point)]
-        client = {
-            **flink.client_environment(self._layout, found),
-            **client_jvm.environment(self._settings.cache, found),
-        }
-        environment = spec.environment(self._layout, client)
+        jvm = client_jvm.environment(self._settings.cache, found, self._layout.flink_home / "lib")
+        environment = spec.environment(self._layout, {**flink.client_environment(self._layout, found), **jvm})
         log = self._layout.logs / "submit.log"
         with log.open("w", encoding="utf-8") as stream:
             process = subprocess.Popen(
@@ -76,6 +76,21 @@ class LocalJobs:
         job_id = _job_id(log)
         self._lineage.append(job_id, point)
         return job_id
+
+    @contextmanager
+    def submitting(self) -> Iterator[None]:
+        """Held from the look whether a job runs until the new one does."""
+        try:
+            self._layout.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = (self._layout.run / "submit.lock").open("w")
+        except OSError as error:
+            raise LakehouseError(f"The home {self._layout.home} cannot be written: {error.strerror}.") from None
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LakehouseError("Another submit is under way; wait for its end.") from None
+            yield
 
     def program(self, found: Provisioned, /) -> list[str]:
         """The interpreter and the script."""
@@ -106,7 +121,7 @@ class LocalJobs:
             "database": s.database,
             "parallelism": s.parallelism,
             "checkpoint-interval-s": s.checkpoint_interval_s,
-            "checkpoint-dir": self._folder("checkpoints").as_uri(),
+            "checkpoint-dir": restore_points.flink_uri(self._folder("checkpoints")),
             "watermark-delay-s": s.watermark_delay_s,
             "allowed-lateness-s": s.allowed_lateness_s,
         }
