@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -25,6 +26,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "s3": ("s3proxy", "minio"),
 }
 PORTS = ("kafka_port", "flink_port", "s3_port", "s3_console_port")
+_WAREHOUSE = re.compile(r"s3a://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/[^/].*")
 RECORDED = ("iceberg", "s3", *PORTS)
 """What `up` records in the home, so that every later command finds the stack it started."""
 
@@ -45,7 +47,6 @@ class Settings:
     topic: str = "trades"
     group: str = "lakehouse"
     partitions: int = 3
-    bucket: str = "warehouse"
     warehouse: str = "s3a://warehouse/iceberg"
     database: str = "lakehouse"
     parallelism: int = 2
@@ -72,6 +73,14 @@ class Settings:
         return f"http://127.0.0.1:{self.s3_port}"
 
     @property
+    def bucket(self) -> str:
+        """The bucket that `warehouse` is in; raises `UsageError` if the local S3 server cannot have such a one."""
+        found = _WAREHOUSE.fullmatch(self.warehouse)
+        if found is None:
+            raise UsageError(f"warehouse must be s3a://BUCKET/PATH with the local backend, not {self.warehouse!r}.")
+        return found[1]
+
+    @property
     def stack_file(self) -> Path:
         """Where `up` records what this home was started with (JSON, keys of `RECORDED`)."""
         return self.home / "run" / "stack.json"
@@ -92,6 +101,8 @@ def load(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | No
     ):
         settings = _apply(settings, origin, layer)
     _check_ports(settings)
+    if settings.backend == "local":
+        _ = settings.bucket  # a warehouse without one is a mistake of every command, not only of `up`
     return settings
 
 

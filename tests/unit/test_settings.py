@@ -54,6 +54,16 @@ def test_the_console_port_counts_with_minio_only(tmp_path: Path) -> None:
         load({"flink_port": 9001, "s3": "minio"}, env(tmp_path))
 
 
+def test_the_bucket_is_the_one_of_the_warehouse(tmp_path: Path) -> None:
+    assert load({"warehouse": "s3a://other.bucket/a/b"}, env(tmp_path)).bucket == "other.bucket"
+
+
+@pytest.mark.parametrize("warehouse", ["s3://warehouse/x", "file:///x", "s3a://warehouse", "s3a://Upper/x", "s3a:///x"])
+def test_a_warehouse_outside_a_bucket_is_refused(tmp_path: Path, warehouse: str) -> None:
+    with pytest.raises(UsageError, match=f"warehouse must be s3a://BUCKET/PATH .* not '{warehouse}'"):
+        load({"warehouse": warehouse}, env(tmp_path))
+
+
 def test_an_unknown_key_in_the_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "lakehouse.toml").write_text("kafkaport = 1\n")
     with pytest.raises(UsageError, match=r"lakehouse\.toml: there is no setting 'kafkaport'"):
