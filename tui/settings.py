@@ -54,7 +54,7 @@ class Settings:
     checkpoint_interval_s: int = 60
     watermark_delay_s: int = 5
     allowed_lateness_s: int = 3600
-    ready_timeout_s: int = 90
+    ready_timeout_s: int = 180
     symbols: tuple[str, ...] = field(default=("BTCUSDT", "ETHUSDT", "SOLUSDT"))
 
     @property
