@@ -60,7 +60,7 @@ def test_candles_are_those_that_flink_reads(lake: LakeClient, expected: list[lis
     assert found.snapshot_id == lake.history("agg_1m").current_id
 
 
-@pytest.mark.parametrize("limit", [1, 2, 5, 1000])
+@pytest.mark.parametrize("limit", [1, 2, 5, 1000, 60_000_000, 10**30])
 @pytest.mark.parametrize("symbol", [None, "ETHUSDT", "NONE"])
 def test_the_newest_candles_a_symbol(lake: LakeClient, symbol: str | None, limit: int) -> None:
     everything = lake.candles().candles

@@ -20,6 +20,9 @@ VALUES = (
 )  # fmt: skip
 COLUMNS = (*KEY, "window_end", *VALUES)
 _COMPACT_ROWS = 200_000
+_INT64_MAX = 2**63 - 1
+_STEPWISE_MOST = 1_000_000
+"""A larger limit reads everything at once: stepping back so far would do so anyway."""
 
 
 class Rows(Protocol):
@@ -36,8 +39,9 @@ def read_candles(rows: Rows, symbol: str | None, limit: int | None, newest: date
     the files can hold); gaps in time make it read on, further back.
     """
     where = () if symbol is None else (Between("symbol", symbol, symbol),)
+    limit = None if limit is None else min(limit, _INT64_MAX)
     table: pa.Table | None = None
-    if symbol is not None and limit is not None and newest is not None:
+    if symbol is not None and limit is not None and limit <= _STEPWISE_MOST and newest is not None:
         for factor in (2, 20):
             since = newest - timedelta(minutes=limit * factor)
             table = _newest(rows((*where, Between("window_start", since))), limit)
