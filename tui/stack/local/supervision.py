@@ -188,6 +188,9 @@ class Supervisor:
             raise UnavailableError(f"The supervisor refused {method}{args}: {fault.faultString}.") from None
         except (FileNotFoundError, ConnectionRefusedError):
             raise NotRunningError(f"No supervisor runs in {self._layout.home}.") from None
+        except xmlrpc.client.ProtocolError as error:  # its own text quotes the address with the password
+            told = f"HTTP {error.errcode} {error.errmsg}"
+            raise UnavailableError(f"The supervisor of {self._layout.home} refused {method} ({told}).") from None
         except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
             raise UnavailableError(f"The supervisor of {self._layout.home} does not answer ({error}).") from None
 
