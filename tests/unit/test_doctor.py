@@ -38,6 +38,7 @@ def test_the_console_port_matters_only_with_minio(tmp_path: Path) -> None:
 def test_too_little_memory_or_disk_or_a_wrong_clock_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "MEMORY_NEEDED_BYTES", 10**18)
     monkeypatch.setattr(doctor, "DISK_NEEDED_BYTES", 10**18)
+    monkeypatch.setattr(doctor, "DISK_TO_RUN_BYTES", 10**18)
     monkeypatch.setattr(doctor, "CLOCK_FLOOR_S", 10**12)
     found = examine(tmp_path)
     assert [found[name].ok for name in ("memory", "home disk", "cache disk", "clock")] == [False] * 4

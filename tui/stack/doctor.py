@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import sys
 import time
@@ -14,12 +15,15 @@ import psutil
 
 from tui.model.checks import Check
 from tui.model.errors import LakehouseError
+from tui.resources import resource
 from tui.settings import PORTS, Settings
 from tui.stack import java
 from tui.stack.local import ports, processes
 from tui.stack.local.layout import Layout
+from tui.stack.provision import jar_sets, provisioned
 
 DISK_NEEDED_BYTES = 4 * 10**9
+DISK_TO_RUN_BYTES = 10**9
 MEMORY_NEEDED_BYTES = 3 * 10**9
 CLOCK_FLOOR_S = 1_704_067_200  # 2024-01-01: an earlier clock is wrong
 
@@ -29,10 +33,13 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _python()
     yield _java(settings)
     yield _uv()
-    yield from _folders(settings)
-    yield _memory()
+    ours = {process.pid for process in processes.tagged(Layout(settings.home))}
+    downloaded = provisioned(settings) is not None
+    yield _versions(settings, downloaded=downloaded)
+    yield from _folders(settings, DISK_TO_RUN_BYTES if downloaded else DISK_NEEDED_BYTES)
+    yield _memory(0 if ours else MEMORY_NEEDED_BYTES)
     yield _clock()
-    yield from _ports(settings)
+    yield from _ports(settings, ours)
 
 
 def _python() -> Check:
@@ -60,26 +67,27 @@ def _uv() -> Check:
         return Check("uv", False, "installed", "missing", f"PyFlink's environment cannot be made: {error}.")
 
 
-def _folders(settings: Settings) -> Iterator[Check]:
+def _folders(settings: Settings, needed: int) -> Iterator[Check]:
     for name, path in (("home", settings.home), ("cache", settings.cache)):
         existing = _nearest(path)
         writable = os.access(existing, os.W_OK | os.X_OK)
         yield Check(f"{name} folder", writable, "writable", f"{path} is {'writable' if writable else 'read-only'}")
         free = shutil.disk_usage(existing).free
-        enough = free >= DISK_NEEDED_BYTES
+        enough = free >= needed
         detail = "" if enough else f"Free some space, or set LAKEHOUSE_{name.upper()} to a larger disk."
-        yield Check(f"{name} disk", enough, f"{_gb(DISK_NEEDED_BYTES)} free", f"{_gb(free)} free", detail)
+        yield Check(f"{name} disk", enough, f"{_gb(needed)} free", f"{_gb(free)} free", detail)
 
 
 def _nearest(path: Path) -> Path:
     return next(p for p in (path, *path.parents) if p.exists())
 
 
-def _memory() -> Check:
+def _memory(needed: int) -> Check:
+    """`needed` is nothing more while the stack runs already."""
     available = psutil.virtual_memory().available
-    ok = available >= MEMORY_NEEDED_BYTES
+    ok = available >= needed
     detail = "" if ok else "The stack takes about 2 GB; close something first."
-    return Check("memory", ok, f"{_gb(MEMORY_NEEDED_BYTES)} available", f"{_gb(available)} available", detail)
+    return Check("memory", ok, f"{_gb(needed)} available", f"{_gb(available)} available", detail)
 
 
 def _clock() -> Check:
@@ -89,8 +97,7 @@ def _clock() -> Check:
     return Check("clock", now >= CLOCK_FLOOR_S, "after 2024", stamp, detail)
 
 
-def _ports(settings: Settings) -> Iterator[Check]:
-    ours = {process.pid for process in processes.tagged(Layout(settings.home))}
+def _ports(settings: Settings, ours: set[int]) -> Iterator[Check]:
     for name in PORTS:
         if name == "s3_console_port" and settings.s3 != "minio":
             continue
@@ -102,6 +109,16 @@ def _ports(settings: Settings) -> Iterator[Check]:
         ok = holder.pid in ours
         detail = "" if ok else f"End it, or choose another port with --{name.replace('_', '-')}."
         yield Check(name, ok, "free or ours", f"{port} is held by {'our own' if ok else ''} {holder}", detail)
+
+
+def _versions(settings: Settings, *, downloaded: bool) -> Check:
+    """What the stack is made of, and whether it is downloaded already."""
+    coordinates = [jar.coordinate.split(":") for jar in jar_sets(settings).kafka]
+    kafka = next(version for _, name, version in coordinates if name == "kafka-clients")
+    requirements = (resource("jobs") / "requirements.txt").read_text(encoding="utf-8")
+    flink = re.search(r"^apache-flink==(\S+)", requirements, re.MULTILINE)
+    parts = f"Kafka {kafka}, Flink {flink[1] if flink else '?'}, Iceberg {settings.iceberg}, {settings.s3}"
+    return Check("versions", True, "known", f"{parts}; {'downloaded' if downloaded else 'the first `up` downloads it'}")
 
 
 def _gb(count: int) -> str:
