@@ -54,6 +54,31 @@ def test_wrong_usage_is_status_2(tmp_path: Path) -> None:
     assert wrong.stderr.startswith("lakehouse-tui: flag: kafka_port must be")
 
 
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["fly"], "invalid choice: 'fly'"),
+        (["lag", "--nosuch"], "unrecognized arguments: --nosuch"),
+        (["lag", "--js"], "unrecognized arguments: --js"),
+        (["logs"], "required: SERVICE"),
+        (["candles", "--limit", "0"], "--limit: '0' is not a whole number from 1 up"),
+        (["snapshots", "--limit", "-3"], "--limit: '-3' is not a whole number from 1 up"),
+        (["logs", "kafka", "--lines", "x"], "-n/--lines: 'x' is not a whole number from 1 up"),
+        (["produce", "--count", "1.5"], "--count: '1.5' is not a whole number from 1 up"),
+        (["produce", "--rate", "fast"], "--rate: invalid float value: 'fast'"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(argv: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.run(argv)
+    error = capsys.readouterr().err
+    assert end.value.code == 2
+    assert error.startswith("lakehouse-tui: ")
+    assert error.endswith(" --help).\n")
+    assert error.count("\n") == 1
+    assert told in error
+
+
 def test_a_command_without_a_stack_says_what_to_do(tmp_path: Path) -> None:
     done = run("jobs", "--flink-port", "1", home=tmp_path)
     assert done.returncode == 1

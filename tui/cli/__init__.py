@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from tui.settings import Settings
@@ -31,12 +31,34 @@ def _flag(*names: str, **options: Any) -> Flag:
     return names, options
 
 
+class Parser(argparse.ArgumentParser):
+    """Takes flags by their whole names only; says what is wrong in one sentence and ends with 2."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "allow_abbrev": False})
+
+    def error(self, message: str) -> NoReturn:
+        """End with one sentence."""
+        self.exit(2, f"lakehouse-tui: {' '.join(message.split())} (see {self.prog} --help).\n")
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 up, for argparse."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return value
+
+
 JSON = _flag("--json", action="store_true", help="print JSON")
 YES = _flag("--yes", action="store_true", help="do not ask")
 TABLES = ("raw_trades", "agg_1m", "bad_trades")
 PRODUCE = (
     _flag("--rate", type=float, metavar="N", help="trades a second, 0 is as fast as it goes (default 50)"),
-    _flag("--count", type=int, metavar="N", help="end after N trades"),
+    _flag("--count", type=positive, metavar="N", help="end after N trades"),
     _flag("--seed", type=int, metavar="S", help="the same seed gives the same trades"),
     _flag("--backfill", metavar="2h", help="write history first: 90s, 30m, 2h"),
     _flag("--late", type=float, metavar="P", help="fraction of trades that come late, 0 to 1"),
@@ -60,7 +82,7 @@ COMMANDS = (
         (
             _flag("service", metavar="SERVICE", help="kafka, s3, jobmanager, taskmanager or producer"),
             _flag("-f", "--follow", action="store_true", help="go on as new lines come"),
-            _flag("-n", "--lines", type=int, default=200, help="how many lines (default 200)"),
+            _flag("-n", "--lines", type=positive, default=200, help="how many lines (default 200)"),
         ),
     ),
     Command("doctor", "doctor:doctor", "is this machine fit: Python, Java, disk, memory, ports, clock", (JSON,)),
@@ -107,7 +129,7 @@ COMMANDS = (
                 default=None,
                 help="raw_trades, agg_1m (default) or bad_trades",
             ),
-            _flag("--limit", type=int, metavar="N", help="only the newest N"),
+            _flag("--limit", type=positive, metavar="N", help="only the newest N"),
             JSON,
         ),
     ),
@@ -117,7 +139,7 @@ COMMANDS = (
         "one-minute candles",
         (
             _flag("--symbol", metavar="S", help="only this symbol"),
-            _flag("--limit", type=int, default=20, metavar="N", help="newest N a symbol (default 20)"),
+            _flag("--limit", type=positive, default=20, metavar="N", help="newest N a symbol (default 20)"),
             JSON,
         ),
     ),
@@ -154,12 +176,12 @@ SETTING_FLAGS = (
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common = Parser(add_help=False, argument_default=argparse.SUPPRESS)
     group = common.add_argument_group("settings (also in the settings file and as LAKEHOUSE_* in the environment)")
     group.add_argument("--home", type=Path, metavar="DIR", help="data, logs and state of this lakehouse")
     for name in SETTING_FLAGS:
         group.add_argument(f"--{name.removesuffix('_s').replace('_', '-')}", dest=name, metavar=_metavar(name))
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="lakehouse-tui",
         description="A cockpit for a streaming lakehouse: Kafka → Flink → Iceberg.",
         parents=[common],
