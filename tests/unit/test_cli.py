@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,50 @@ def test_a_command_without_a_stack_says_what_to_do(tmp_path: Path) -> None:
     assert done.stderr.startswith("lakehouse-tui: ")
     assert len(done.stderr.splitlines()) == 1
     assert "Traceback" not in done.stderr
+
+
+def test_logs_of_what_there_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["logs", "../nosuch", "--home", str(tmp_path)]) == 2
+    assert "There is no service ../nosuch; there are kafka, s3," in capsys.readouterr().err
+    assert cli.run(["logs", "kafka", "--home", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == "lakehouse-tui: kafka has no log yet; run `lakehouse-tui up`.\n"
+
+
+def test_logs_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "kafka.log").write_text("one\n[two] é\nthree\n", encoding="utf-8")
+    assert cli.run(["logs", "kafka", "--json", "--lines", "2", "--home", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"service": "kafka", "lines": ["[two] é", "three"]}
+
+
+def test_logs_that_are_followed_are_one_json_object_a_line(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "kafka.log"
+    log.parent.mkdir()
+    log.write_text("one\ntwo\n", encoding="utf-8")
+    command = [sys.executable, "-m", "tui", "logs", "kafka", "-f", "--json", "--home", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as followed:
+        assert followed.stdout is not None
+        try:
+            said = [json.loads(followed.stdout.readline()) for _ in range(2)]
+            with log.open("a", encoding="utf-8") as more:
+                more.write('"three"\n')
+            said.append(json.loads(followed.stdout.readline()))
+        finally:
+            followed.kill()
+    assert said == [{"line": "one"}, {"line": "two"}, {"line": '"three"'}]
+
+
+def test_status_without_an_answer_about_the_producer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def hangs(_: object) -> None:
+        raise UnavailableError("The supervisor does not answer.")
+
+    monkeypatch.setattr("tui.bootstrap.producer_status", hangs)
+    assert cli.run(["status", "--json", "--home", str(tmp_path)]) == 1
+    assert json.loads(capsys.readouterr().out)["producer"] is None
+    assert cli.run(["status", "--home", str(tmp_path)]) == 1
+    assert "Producer: The supervisor does not answer." in capsys.readouterr().out
 
 
 def test_an_unexpected_error_is_logged_not_shown(

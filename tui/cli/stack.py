@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from collections.abc import Iterable
 from typing import Any
 
 from tui import bootstrap
 from tui.cli.output import confirm, print_json, progress, say, table
-from tui.model.errors import LakehouseError
+from tui.model.errors import LakehouseError, NotFoundError, UsageError
 from tui.model.flink import JobDetail
 from tui.model.stack import ProducerStatus, Service
 from tui.settings import Settings
+from tui.stack.local.layout import Layout
+from tui.stack.local.status import SERVICES
+
+PROGRAMS = ("producer", "submit", "supervisord")
+"""What has a log beside the services."""
 
 
 def up(settings: Settings, arguments: Namespace) -> int:
@@ -45,7 +51,7 @@ def status(settings: Settings, arguments: Namespace) -> int:
     """Services, job and producer; exit status 1 while a service is not healthy."""
     services = bootstrap.backend(settings).services()
     job, job_error = _job(settings, services)
-    producer = bootstrap.producer_status(settings)
+    producer, producer_error = _producer(settings)
     if arguments.json:
         print_json(
             {
@@ -59,7 +65,7 @@ def status(settings: Settings, arguments: Namespace) -> int:
     else:
         print_services(services)
         say(f"Job: {job_error or _job_text(job)}")
-        say(f"Producer: {_producer_text(producer)}")
+        say(f"Producer: {producer_error or _producer_text(producer)}")
     return 0 if services and all(s.healthy for s in services) else 1
 
 
@@ -70,6 +76,13 @@ def _job(settings: Settings, services: Iterable[Service]) -> tuple[JobDetail | N
     try:
         active = bootstrap.control(settings).active_job()
         return (bootstrap.clients(settings).flink.job(active.id) if active else None), None
+    except LakehouseError as error:
+        return None, str(error)
+
+
+def _producer(settings: Settings) -> tuple[ProducerStatus | None, str | None]:
+    try:
+        return bootstrap.producer_status(settings), None
     except LakehouseError as error:
         return None, str(error)
 
@@ -139,10 +152,26 @@ def producer_row(producer: ProducerStatus) -> dict[str, Any]:
 
 def logs(settings: Settings, arguments: Namespace) -> int:
     """The last lines of a service's log; with `--follow` new ones until Ctrl-C."""
+    service = arguments.service
+    _check_log(settings, service)
+    lines = bootstrap.backend(settings).log(service, follow=arguments.follow, lines=arguments.lines)
+    if arguments.json and not arguments.follow:
+        print_json({"service": service, "lines": list(lines)})
+        return 0
     try:
-        for line in bootstrap.backend(settings).log(arguments.service, follow=arguments.follow, lines=arguments.lines):
-            say(line)
+        for line in lines:
+            say(json.dumps({"line": line}, ensure_ascii=False) if arguments.json else line)
     except KeyboardInterrupt:
         if not arguments.follow:
             raise
     return 0
+
+
+def _check_log(settings: Settings, service: str) -> None:
+    folder = Layout(settings.home).logs
+    known = (*SERVICES, *PROGRAMS)
+    if service not in known:
+        raise UsageError(f"There is no service {service}; there are {', '.join(known)}.")
+    if not (folder / f"{service}.log").exists():
+        begin = {"producer": "produce", "submit": "submit"}.get(service, "up")
+        raise NotFoundError(f"{service} has no log yet; run `lakehouse-tui {begin}`.")
