@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,60 @@ def test_a_command_without_a_stack_says_what_to_do(tmp_path: Path) -> None:
     assert done.stderr.startswith("lakehouse-tui: ")
     assert len(done.stderr.splitlines()) == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["produce", "demo"])
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (["--rate", "-1"], "--rate is -1,"),
+        (["--rate", "nan"], "--rate is nan,"),
+        (["--rate", "inf"], "--rate is inf,"),
+        (["--backfill", "banana"], "--backfill is 'banana',"),
+        (["--backfill", "2"], "--backfill is '2',"),
+        (["--late", "7"], "--late is 7,"),
+        (["--bad", "nan"], "--bad is nan,"),
+        (["--late", ".6", "--bad", ".6"], "--late, --bad must be no more than 1 together"),
+    ],
+)
+def test_a_wrong_producer_option_is_found_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, wrong: list[str], told: str
+) -> None:
+    home = tmp_path / "home"
+    assert cli.run([command, *wrong, "--home", str(home)]) == 2
+    assert told in capsys.readouterr().err
+    assert not home.exists()
+
+
+def test_a_missing_sql_file_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["sql", "-f", str(tmp_path / "none.sql"), "--home", str(tmp_path)]) == 2
+    assert "There is no file" in capsys.readouterr().err
+
+
+def test_a_program_takes_the_place_of_the_command() -> None:
+    code = (
+        "import os; from tui.cli.process import become; print('before', os.getpid())\n"
+        "become(['/bin/sh', '-c', 'echo after $$ $WORD; kill -PIPE $$; exit 7'], {'WORD': 'given'})"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as done:
+        said, _ = done.communicate(timeout=20)
+    assert said == f"before {done.pid}\nafter {done.pid} given\n"
+    assert done.returncode == -signal.SIGPIPE
+
+
+def test_produce_in_the_foreground_is_the_producer_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    became: list[str] = []
+
+    def become(command: list[str], _: object) -> None:
+        became.extend(command)
+        raise SystemExit(0)
+
+    monkeypatch.setattr("tui.cli.produce.become", become)
+    with pytest.raises(SystemExit):
+        cli.run(["produce", "--foreground", "--rate", "5", "--home", str(tmp_path)])
+    assert became[0] == sys.executable
+    assert became[-2:] == ["--rate", "5.0"]
+    assert "--status-file" not in became
 
 
 def test_logs_of_what_there_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,7 @@ COMMANDS = (
         "stack:logs",
         "log of a service",
         (
-            _flag("service", metavar="SERVICE", help="kafka, s3, jobmanager, taskmanager, producer, submit, supervisord"),
+            _flag("service", metavar="SERVICE", help="kafka, s3, jobmanager, taskmanager, producer, …"),
             _flag("-f", "--follow", action="store_true", help="go on as new lines come"),
             _flag("-n", "--lines", type=positive, default=200, help="how many lines (default 200)"),
             JSON,

@@ -37,9 +37,10 @@ class Times:
 
 def demo(settings: Settings, arguments: Namespace) -> int:
     """Up, produce, submit, checkpoint, candles, verify; `--headless` without `--keep` stops everything at the end."""
+    options = given(arguments)
     times = Times()
     try:
-        status = _run(settings, arguments, times)
+        status = _run(settings, options, times)
     except BaseException:
         _stop(settings)
         raise
@@ -52,9 +53,9 @@ def demo(settings: Settings, arguments: Namespace) -> int:
     return status
 
 
-def _run(settings: Settings, arguments: Namespace, times: Times) -> int:
+def _run(settings: Settings, options: dict[str, str], times: Times) -> int:
     with progress() as sink:
-        found = _to_candles(settings, given(arguments), times, sink)
+        found = _to_candles(settings, options, times, sink)
     print_candles(found)
     say("")
     status = show(bootstrap.verify(settings), as_json=False)

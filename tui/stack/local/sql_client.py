@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
+import shutil
 from pathlib import Path
 from string import Template
 
-from tui.model.errors import LakehouseError
+from tui.model.errors import LakehouseError, UsageError
 from tui.resources import resource
 from tui.settings import Settings
 from tui.stack.local import flink, spec
@@ -22,21 +22,27 @@ SET 'table.local-time-zone' = 'UTC';
 """
 
 
-def run(settings: Settings, file: Path | None) -> int:
-    """Run the SQL client on this terminal (with `file`: run its statements and end); its exit status."""
+def command(settings: Settings, file: Path | None) -> tuple[list[str], dict[str, str]]:
+    """The SQL client's command line and environment; with `file` it runs its statements and ends.
+
+    Raises `UsageError` where there is no such file, `LakehouseError` before the first `up`.
+    """
+    if file is not None and not file.is_file():
+        raise UsageError(f"There is no file {file}.")
     layout = Layout(settings.home)
     found = provisioned(settings)
     if found is None or not layout.flink_home.exists():
         raise LakehouseError("The SQL client needs the stack; run `lakehouse-tui up` first.")
-    if file is not None and not file.is_file():
-        raise LakehouseError(f"There is no file {file}.")
+    bash = shutil.which("bash")
+    if bash is None:
+        raise LakehouseError("The SQL client needs bash; install it.")
     init = layout.conf / "sql-client.sql"
     write_private(init, init_statements(settings))
-    command = ["bash", str(found.pyflink / "bin" / "sql-client.sh"), "embedded", "-i", str(init)]
+    argv = [str(Path(bash).absolute()), str(found.pyflink / "bin" / "sql-client.sh"), "embedded", "-i", str(init)]
     if file is not None:
-        command += ["-f", str(file.absolute())]
+        argv += ["-f", str(file.absolute())]
     environment = spec.environment(layout, flink.client_environment(layout, found))
-    return subprocess.run(command, env={**environment, "TERM": "xterm"}, check=False).returncode
+    return argv, {**environment, "TERM": "xterm"}
 
 
 def init_statements(settings: Settings) -> str:
