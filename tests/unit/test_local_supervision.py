@@ -72,6 +72,8 @@ def test_a_frozen_supervisor_is_not_waited_for(layout: Layout, supervisor: Super
     try:
         with pytest.raises(UnavailableError, match="does not answer"):
             supervisor.programs(0.2)
+        with pytest.raises(UnavailableError, match=r"does not answer .*; try again, .*`lakehouse-tui down`\."):
+            Supervisor(layout, PASSWORD, timeout_s=0.2).alive()
     finally:
         os.kill(pid, signal.SIGCONT)
     assert supervisor.programs() == {}
@@ -175,6 +177,11 @@ def test_shutdown_ends_all(layout: Layout, supervisor: Supervisor) -> None:
     supervisor.launch(ProgramSpec("nap", SLEEP))
     supervisor.shutdown()
     until(lambda: processes.tagged(layout) == [])
+
+
+def test_a_supervisor_that_is_late_is_given_up(layout: Layout) -> None:
+    with pytest.raises(UnavailableError, match=r"did not start within 0\.001 s"):
+        Supervisor(layout, PASSWORD).start(0.001)
 
 
 def test_a_supervisor_that_cannot_start_says_why(layout: Layout) -> None:

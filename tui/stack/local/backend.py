@@ -72,7 +72,7 @@ class LocalBackend:
         self._layout.create()
         with self._layout.lock(lambda: progress(Progress("home", "waiting for another command to finish"))):
             supervisor = self._supervisor()
-            stopped = supervisor is not None and supervisor.alive() and self._stop_all(supervisor, progress)
+            stopped = supervisor is not None and self._stop_all(supervisor, progress)
             left = processes.tagged(self._layout)
             processes.end(left, term_wait_s=0 if stopped else _ORPHAN_WAIT_S)  # a supervisor alone has nothing to lose
             if left and not stopped:
@@ -192,6 +192,8 @@ class LocalBackend:
                 began = time.monotonic()
                 supervisor.stop(name, _STOP_WAIT_S)
                 progress(Progress(name, f"stopped in {time.monotonic() - began:.1f} s", finished=True))
+        except NotRunningError:
+            return False
         except UnavailableError as error:
             progress(Progress("supervisor", str(error)))
             return False

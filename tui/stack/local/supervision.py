@@ -87,31 +87,41 @@ class Supervisor:
         self._timeout_s = timeout_s
 
     def alive(self) -> bool:
-        """Whether a supervisor of this home answers."""
+        """Whether there is a supervisor of this home; raises `UnavailableError` if one is there but does not answer."""
         try:
             return bool(self._call("supervisor.getIdentification") == self._layout.id)
-        except UnavailableError:
+        except NotRunningError:
             return False
+        except UnavailableError as error:
+            raise UnavailableError(
+                f"{str(error)[:-1]}; try again, or end all of it with `lakehouse-tui down`."
+            ) from None
 
-    def start(self) -> None:
+    def start(self, deadline_s: float = _START_DEADLINE_S) -> None:
         """Start supervisord in a session of its own; raises `LakehouseError` with its words if it does not come up."""
         self._write_config()
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", "run/supervisord.conf"]
-        result = subprocess.run(
-            command,
-            cwd=self._layout.home,
-            env=environment(self._layout, {}),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_START_DEADLINE_S,
-        )
-        deadline = time.monotonic() + _START_DEADLINE_S
+        try:
+            result = subprocess.run(
+                command,
+                cwd=self._layout.home,
+                env=environment(self._layout, {}),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=deadline_s,
+            )
+        except subprocess.TimeoutExpired:
+            raise UnavailableError(
+                f"The supervisor did not start within {deadline_s:g} s; is the machine busy? Try again."
+            ) from None
+        deadline = time.monotonic() + deadline_s
         while result.returncode == 0 and time.monotonic() < deadline:
-            if self.alive():
-                return
+            with suppress(UnavailableError):
+                if self.alive():
+                    return
             time.sleep(0.02)
         words = (result.stderr or result.stdout).strip().splitlines()
         told = next((line for line in words if line.startswith("Error")), words[-1] if words else None)
