@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from tui import cli
 from tui.cli import output
 from tui.model.errors import UnavailableError, UsageError
-from tui.model.stack import Progress
+from tui.model.stack import Progress, Service, ServiceState
 
 
 def run(*argv: str, home: Path) -> subprocess.CompletedProcess[str]:
@@ -142,6 +143,70 @@ def test_produce_in_the_foreground_is_the_producer_itself(tmp_path: Path, monkey
     assert became[0] == sys.executable
     assert became[-2:] == ["--rate", "5.0"]
     assert "--status-file" not in became
+
+
+class Stack:
+    """A backend whose services are in one state; counts how often it was taken down."""
+
+    def __init__(self, state: ServiceState) -> None:
+        self.state = state
+        self.downs = 0
+
+    def services(self) -> tuple[Service, ...]:
+        return (Service("kafka", ServiceState.STOPPED), Service("s3", self.state))
+
+    def down(self, _: object) -> None:
+        self.downs += 1
+        os.kill(os.getpid(), signal.SIGINT)  # the impatient user
+
+
+@pytest.mark.parametrize(
+    ("state", "downs"), [(ServiceState.STOPPED, 1), (ServiceState.READY, 0), (ServiceState.UNKNOWN, 0)]
+)
+@pytest.mark.parametrize(("end", "status"), [(None, 0), (UnavailableError("It broke."), 1), (KeyboardInterrupt(), 130)])
+def test_the_demo_stops_only_what_it_has_started(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    state: ServiceState,
+    downs: int,
+    end: BaseException | None,
+    status: int,
+) -> None:
+    def steps(*_: object) -> int:
+        if end is not None:
+            raise end
+        return 0
+
+    stack = Stack(state)
+    monkeypatch.setattr("tui.bootstrap.backend", lambda _: stack)
+    monkeypatch.setattr("tui.cli.demo._run", steps)
+    assert cli.run(["demo", "--headless", "--home", str(tmp_path)]) == status
+    said = "".join(capsys.readouterr())
+    assert stack.downs == downs
+    assert ("was up before the demo" in said) is (downs == 0)
+    assert ("Interrupted." in said) is (status == 130)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_command_with_130(tmp_path: Path, number: signal.Signals) -> None:
+    code = (
+        "import signal, sys, tui.__main__, tui.cli.stack as s\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "sys.argv[1:] = ['status', '--home', sys.argv[1]]\n"
+        "def wait(*_):\n print('waits', flush=True)\n signal.pause()\n"
+        "s.status = wait\n"
+        "tui.__main__.main()\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as ended:
+        assert ended.stdout is not None
+        assert ended.stdout.readline() == "waits\n"
+        ended.send_signal(number)
+        _, error = ended.communicate(timeout=20)
+    assert (ended.returncode, error) == (130, "lakehouse-tui: Interrupted.\n")
 
 
 def test_logs_of_what_there_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

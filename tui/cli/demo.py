@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable
@@ -14,11 +16,13 @@ from tui.cli.read import print_candles
 from tui.cli.verify import show
 from tui.model.candles import CandleSet
 from tui.model.errors import UnavailableError
+from tui.model.stack import ServiceState
 from tui.ports import ProgressSink
 from tui.settings import Settings
 
 HISTORY = {"backfill": "2h"}
 """Only into an empty topic: behind newer trades it would be two hours late."""
+LEFT_RUNNING = "The lakehouse was up before the demo: it is left running, and so are its producer and job."
 COMMIT_TIMEOUT_S = 120.0
 SHOWN_PER_SYMBOL = 5
 
@@ -36,15 +40,24 @@ class Times:
 
 
 def demo(settings: Settings, arguments: Namespace) -> int:
-    """Up, produce, submit, checkpoint, candles, verify; `--headless` without `--keep` stops everything at the end."""
+    """Up, produce, submit, checkpoint, candles, verify; `--headless` without `--keep` stops everything at the end.
+
+    A lakehouse that was up before is left running in any case.
+    """
     options = given(arguments)
     times = Times()
+    ran_before = any(s.state is not ServiceState.STOPPED for s in bootstrap.backend(settings).services())
     try:
         status = _run(settings, options, times)
     except BaseException:
-        _stop(settings)
+        if ran_before:
+            sys.stderr.write(f"{LEFT_RUNNING}\n")
+        else:
+            _stop(settings)
         raise
-    if arguments.headless and not arguments.keep:
+    if arguments.headless and not arguments.keep and ran_before:
+        say(f"\n{LEFT_RUNNING}")
+    elif arguments.headless and not arguments.keep:
         _stop(settings)
         say("\nEverything is stopped; the data stays. `lakehouse-tui demo --headless --keep` leaves it running.")
     else:
@@ -112,5 +125,11 @@ def _commit_until(settings: Settings, sink: ProgressSink, reached: Callable[[], 
 
 
 def _stop(settings: Settings) -> None:
-    with progress() as sink:
-        bootstrap.backend(settings).down(sink)
+    """Stop everything; another Ctrl-C meanwhile would only leave processes behind."""
+    heard = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with progress() as sink:
+            bootstrap.backend(settings).down(sink)
+    finally:
+        for number, handler in heard.items():
+            signal.signal(number, handler)
