@@ -1,4 +1,4 @@
-"""Settings: defaults < TOML file < what this home was started with < environment < flags.
+"""Settings: defaults < TOML file < what this home's stack runs with < environment < flags.
 
 Nothing is read at import. The TOML file is `LAKEHOUSE_CONFIG`, else `lakehouse.toml` in the home.
 """
@@ -28,7 +28,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 PORTS = ("kafka_port", "flink_port", "s3_port", "s3_console_port")
 _WAREHOUSE = re.compile(r"s3a://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/[^/].*")
 RECORDED = ("iceberg", "s3", *PORTS)
-"""What `up` records in the home, so that every later command finds the stack it started."""
+"""What `up` records in the home until `down`, so that every command in between finds the stack it started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Settings:
 
     @property
     def stack_file(self) -> Path:
-        """Where `up` records what this home was started with (JSON, keys of `RECORDED`)."""
+        """Where `up` records what the stack was started with (JSON, keys of `RECORDED`); `down` removes it."""
         return self.home / "run" / "stack.json"
 
 

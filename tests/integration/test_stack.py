@@ -305,6 +305,7 @@ def test_purge_deletes_the_data_and_nothing_else(fresh: Stack) -> None:
     fresh.backend.up(silent)
     fresh.backend.down(silent, purge=True)
     assert not fresh.layout.data.exists()
-    assert fresh.settings.stack_file.exists()
+    assert not fresh.settings.stack_file.exists()
+    assert fresh.layout.conf.exists()
     fresh.backend.up(silent)
     until(fresh.ready, "all services are ready", 10)

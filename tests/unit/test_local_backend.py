@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tui.model.errors import UnavailableError
+from tui.model.errors import LakehouseError, UnavailableError
 from tui.model.stack import Progress
-from tui.settings import Settings
+from tui.settings import PORTS, Settings
 from tui.stack.local import credentials, processes
 from tui.stack.local.backend import LocalBackend
 from tui.stack.local.layout import Layout
+from tui.stack.local.startup import Startup
 from tui.stack.local.supervision import Supervisor
 
 
@@ -28,6 +33,12 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
     Layout(found.home).create()
     yield found
     processes.end(processes.tagged(Layout(found.home)), term_wait_s=0)
+
+
+def free_ports() -> dict[str, Any]:
+    with ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in PORTS]
+        return {name: server.getsockname()[1] for name, server in zip(PORTS, servers, strict=True)}
 
 
 def start_supervisor(settings: Settings) -> Supervisor:
@@ -54,3 +65,34 @@ def test_down_ends_a_frozen_supervisor(settings: Settings) -> None:
     os.kill(int((settings.home / "run" / "supervisord.pid").read_text()), signal.SIGSTOP)
     LocalBackend(settings).down(silent)
     assert processes.tagged(Layout(settings.home)) == []
+
+
+def test_data_of_the_other_s3_server_is_refused_before_anything_starts(settings: Settings) -> None:
+    (settings.home / "data" / "s3" / "s3proxy" / "warehouse").mkdir(parents=True)
+    wanted = replace(settings, s3="minio", **free_ports())
+    with pytest.raises(LakehouseError, match="holds data of s3proxy; start it with `--s3 s3proxy`"):
+        LocalBackend(wanted).up(silent)
+    assert not settings.stack_file.exists()
+    assert processes.tagged(Layout(settings.home)) == []
+
+
+def test_a_failure_before_the_first_service_leaves_no_supervisor(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise UnavailableError("no")
+
+    monkeypatch.setattr("tui.stack.provision.provision", lambda *_: None)
+    monkeypatch.setattr(Startup, "specs", lambda *_: {})
+    monkeypatch.setattr(Startup, "launch", fail)
+    with pytest.raises(UnavailableError, match="no"):
+        LocalBackend(replace(settings, **free_ports())).up(silent)
+    assert processes.tagged(Layout(settings.home)) == []
+    assert not settings.stack_file.exists()
+
+
+def test_down_forgets_what_the_stack_was_started_with(settings: Settings) -> None:
+    settings.stack_file.write_text('{"kafka_port": 1}')
+    start_supervisor(settings)
+    LocalBackend(settings).down(silent)
+    assert not settings.stack_file.exists()

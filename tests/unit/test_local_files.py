@@ -84,12 +84,12 @@ def test_the_second_holder_of_the_lock_waits(layout: Layout) -> None:
     assert order == ["first", "second"]
 
 
-def test_clear_run_keeps_ports_and_settings(layout: Layout) -> None:
+def test_clear_run_keeps_the_internal_ports_only(layout: Layout) -> None:
     for name in ("ports.json", "stack.json", "kafka.starts", "kafka.ready", "producer.json", "supervisord.pid"):
         (layout.run / name).write_text("")
     (layout.run / "programs" / "kafka.conf").write_text("")
     layout.clear_run()
-    assert sorted(p.name for p in layout.run.rglob("*") if p.is_file()) == ["ports.json", "stack.json"]
+    assert sorted(p.name for p in layout.run.rglob("*") if p.is_file()) == ["ports.json"]
 
 
 def test_credentials_are_random_made_once_and_private(layout: Layout, tmp_path: Path) -> None:

@@ -63,6 +63,10 @@ class LocalBackend:
                 progress(Progress("home", "interrupted, stopping what was started"))
                 self._undo(startup, was_alive)
                 raise
+            except LakehouseError:
+                if not startup.started and not was_alive:
+                    self._undo(startup, was_alive)
+                raise
         return self.services()
 
     def down(self, progress: ProgressSink, *, purge: bool = False) -> None:
@@ -151,13 +155,16 @@ class LocalBackend:
         if not missing:
             return
         startup.check_ports(missing)
+        if s3.NAME in missing:
+            s3.check_data(self._settings, self._layout)
         from tui.stack.provision import provision
 
         provisioned = provision(self._settings, startup.progress)
+        specs = startup.specs(missing, provisioned)
         startup.record()
         if not was_alive:
             startup.supervisor.start()
-        startup.launch(missing, provisioned)
+        startup.launch(specs)
 
     def _refuse_other_settings(self) -> None:
         try:
@@ -181,6 +188,7 @@ class LocalBackend:
         with suppress(UnavailableError):
             startup.supervisor.shutdown()
         processes.end(processes.tagged(self._layout), term_wait_s=_ORPHAN_WAIT_S)
+        self._layout.clear_run()
 
     def _stop_all(self, supervisor: Supervisor, progress: ProgressSink) -> bool:
         """Stop all programs in order; whether that worked."""

@@ -107,10 +107,10 @@ class Layout:
             yield
 
     def clear_run(self) -> None:
-        """Forget the last run: its programs, counters and sockets. Chosen ports and settings stay."""
+        """Forget the last run: its settings, programs, counters and sockets. Chosen internal ports stay."""
         for pattern in ("*.starts", "*.ready", "*.json", "programs/*", "supervisord.*"):
             for path in self.run.glob(pattern):
-                if path.name not in ("ports.json", "stack.json"):
+                if path.name != "ports.json":
                     path.unlink(missing_ok=True)
         self.socket.unlink(missing_ok=True)
 

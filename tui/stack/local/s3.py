@@ -42,7 +42,7 @@ def spec(settings: Settings, layout: Layout, provisioned: Provisioned, keys: Cre
 
 
 def _s3proxy(settings: Settings, layout: Layout, provisioned: Provisioned, keys: Credentials) -> ProgramSpec:
-    data = _data(layout, "s3proxy")
+    data = _data(settings, layout)
     values = {
         "s3proxy.endpoint": f"http://{HOST}:{settings.s3_port}",
         "s3proxy.authorization": "aws-v2-or-v4",
@@ -77,7 +77,7 @@ def _minio(settings: Settings, layout: Layout, provisioned: Provisioned, keys: C
         f"{HOST}:{settings.s3_port}",
         "--console-address",
         f"{HOST}:{settings.s3_console_port}",
-        str(_data(layout, "minio")),
+        str(_data(settings, layout)),
     )
     env = {
         "MINIO_ROOT_USER_FILE": str(user),
@@ -120,15 +120,18 @@ def _signed(
     return http_request(settings.s3_port, method, target, timeout_s, headers)
 
 
-def _data(layout: Layout, server: str) -> Path:
-    """The folder of one server's own format; raises `LakehouseError` if the tables are in another one's."""
-    root = layout.data / "s3"
-    for other in root.iterdir():
-        if other.name != server and any(other.iterdir()):
+def check_data(settings: Settings, layout: Layout) -> None:
+    """Raise `LakehouseError` if the home's tables were written by the other server, whose format is its own."""
+    for other in (layout.data / "s3").iterdir():
+        if other.name != settings.s3 and other.is_dir() and any(other.iterdir()):
             raise LakehouseError(
                 f"The home {layout.home} holds data of {other.name}; start it with `--s3 {other.name}`, "
                 "or delete it with `lakehouse-tui down --purge`."
             )
-    folder = root / server
+
+
+def _data(settings: Settings, layout: Layout) -> Path:
+    check_data(settings, layout)
+    folder = layout.data / "s3" / settings.s3
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder

@@ -59,9 +59,9 @@ class Startup:
         values = {name: getattr(self.settings, name) for name in RECORDED}
         write_private(self.settings.stack_file, json.dumps(values))
 
-    def launch(self, missing: list[str], provisioned: Provisioned) -> None:
-        """Write the configuration of the missing services and start them all at once."""
-        for name, spec in self._specs(missing, provisioned).items():
+    def launch(self, specs: dict[str, ProgramSpec]) -> None:
+        """Start services all at once."""
+        for name, spec in specs.items():
             self.progress(Progress(name, "starting"))
             self.started.append(name)
             self.supervisor.launch(spec)
@@ -116,7 +116,8 @@ class Startup:
         words = f"; its log says: {line}" if line else ""
         return LakehouseError(f"{name} {what}{words} (whole log: {log}).")
 
-    def _specs(self, missing: list[str], provisioned: Provisioned) -> dict[str, ProgramSpec]:
+    def specs(self, missing: list[str], provisioned: Provisioned) -> dict[str, ProgramSpec]:
+        """Write the configuration of the missing services and say how to run them."""
         settings, layout = self.settings, self.layout
         flink_down = {flink.JOBMANAGER, flink.TASKMANAGER} <= set(missing)
         in_use = set() if kafka.NAME in missing else {"kafka_controller"}
