@@ -127,11 +127,9 @@ def main() -> None:
         environment = udf_environment(stack)
         lab.fill_topic(stack, arguments.count)
         own, udf = lab.pipeline(stack, "own"), lab.pipeline(stack, "udf")
-        results = [
-            drain("job", own, arguments.count, local_job.LocalJobs(own)),
-            drain("udf", udf, arguments.count, UdfJobs(udf, environment)),
-            plain(stack, arguments.count),
-        ]
+        results = [drain("job", own, arguments.count, local_job.LocalJobs(own))]
+        results.append(drain("udf", udf, arguments.count, UdfJobs(udf, environment)))
+        results.append(plain(stack, arguments.count))
     if arguments.json:
         print(json.dumps([asdict(r) for r in results]))
         return
