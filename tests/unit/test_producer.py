@@ -21,7 +21,14 @@ from delivery import Delivery, DeliveryError  # noqa: E402
 from pacing import Pacer  # noqa: E402
 from status import Status, history_was_written, write_status  # noqa: E402
 
-from producer import duration, parse  # noqa: E402
+from producer import STOP_DEADLINE_S, duration, parse  # noqa: E402
+from tui.model.errors import LakehouseError, UnavailableError  # noqa: E402
+from tui.settings import Settings  # noqa: E402
+from tui.stack.local.backend import LocalBackend  # noqa: E402
+from tui.stack.local.layout import Layout  # noqa: E402
+from tui.stack.local.producer import LocalProducer  # noqa: E402
+from tui.stack.local.spec import ProgramSpec  # noqa: E402
+from tui.stack.local.supervision import ProgramState, State  # noqa: E402
 
 
 class Clock:
@@ -212,3 +219,76 @@ def test_it_never_loads_the_dashboard() -> None:
     started = time.monotonic()
     assert subprocess.run([sys.executable, "-c", code, PRODUCER], check=False).returncode == 0
     assert time.monotonic() - started < 10
+
+
+class Supervised(LocalBackend):
+    """A backend with one program, which writes its status when it starts and when it is stopped."""
+
+    def __init__(self, settings: Settings, *, state: State, starts: str | None = None, ends: str | None = None) -> None:
+        super().__init__(settings)
+        self.state: State | None = state
+        self.starts, self.ends = starts, ends
+        self.run = Layout(settings.home).run
+        self.run.mkdir(parents=True, exist_ok=True)
+
+    def tell(self, content: str | None) -> None:
+        if content is not None:
+            (self.run / "producer.json").write_text(content)
+
+    def program_status(self, name: str) -> ProgramState | None:
+        return None if self.state is None else ProgramState(name, self.state, 42, 1.0, "")
+
+    def start_program(self, name: str, *_: object, **__: object) -> ProgramState:
+        self.tell(self.starts)
+        return ProgramState(name, State.STARTING, 42, 0.0, "")
+
+    def stop_program(self, name: str) -> None:
+        self.tell(self.ends)
+        self.state = None
+
+
+def test_a_background_producer_that_ends_at_once_is_quoted(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, cache=tmp_path)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "producer.log").write_text("producer: argument --rate: 'x' is no number.\n")
+    producer = LocalProducer(settings, Supervised(settings, state=State.EXITED))
+    started = time.monotonic()
+    with pytest.raises(UnavailableError, match=r"did not start .*argument --rate: 'x' is no number"):
+        producer.start({"rate": "x"})
+    assert time.monotonic() - started < 5
+
+
+def test_a_background_producer_that_is_done_at_once_has_started(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, cache=tmp_path)
+    backend = Supervised(settings, state=State.EXITED, starts='{"pid": 7, "state": "finished"}')
+    assert LocalProducer(settings, backend).start({"count": "1"}) == 7
+
+
+def stopped(home: Path, ends: str | None, state: State = State.RUNNING) -> int | None:
+    settings = Settings(home=home, cache=home)
+    return LocalProducer(settings, Supervised(settings, state=state, ends=ends)).stop()
+
+
+def test_a_stop_tells_how_many_were_acknowledged(tmp_path: Path) -> None:
+    assert stopped(tmp_path, '{"state": "stopped", "sent": 9, "acknowledged": 9}') == 9
+    assert stopped(tmp_path / "new", None) == 0
+
+
+def test_a_stop_tells_what_was_lost(tmp_path: Path) -> None:
+    lost = '{"state": "failed", "sent": 9, "acknowledged": 2, "detail": "7 of 9 messages were not acknowledged."}'
+    with pytest.raises(LakehouseError, match="it failed: 7 of 9 messages"):
+        stopped(tmp_path, lost)
+    with pytest.raises(LakehouseError, match="it failed: 7 of 9 messages"):  # it had ended before, by itself
+        stopped(tmp_path, None, State.EXITED)
+    with pytest.raises(LakehouseError, match="killed before it was done: 2 messages were acknowledged"):
+        stopped(tmp_path / "killed", '{"state": "stopping", "sent": 9, "acknowledged": 2}')
+
+
+def test_no_producer_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "producer.json").write_text('{"state": "finished", "sent": 9, "acknowledged": 9}')
+    assert stopped(tmp_path, None, State.EXITED) is None
+
+
+def test_the_producer_gives_up_before_it_would_be_killed() -> None:
+    assert ProgramSpec("producer", ()).stop_wait_s - STOP_DEADLINE_S >= 1

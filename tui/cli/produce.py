@@ -21,8 +21,11 @@ def produce(settings: Settings, arguments: Namespace) -> int:
     """Start or stop the background producer, or produce here with `--foreground`."""
     producer = bootstrap.producer(settings)
     if arguments.stop:
-        stopped = producer.stop()
-        say("The producer is stopped." if stopped else "No producer runs.")
+        acknowledged = producer.stop()
+        if acknowledged is None:
+            say("No producer runs.")
+        else:
+            say(f"The producer is stopped; {acknowledged:,} messages were acknowledged.")
         return 0
     options = given(arguments)
     if arguments.foreground:

@@ -11,6 +11,7 @@ from tui.model.errors import LakehouseError, UnavailableError
 from tui.model.stack import ProducerStatus
 from tui.resources import resource
 from tui.settings import Settings
+from tui.stack.local import logs
 from tui.stack.local.backend import LocalBackend
 from tui.stack.local.layout import Layout
 
@@ -25,7 +26,9 @@ class LocalProducer:
     def __init__(self, settings: Settings, backend: LocalBackend) -> None:
         self._settings = settings
         self._backend = backend
-        self._status_file = Layout(settings.home).run / "producer.json"
+        layout = Layout(settings.home)
+        self._status_file = layout.run / "producer.json"
+        self._log = layout.logs / f"{NAME}.log"
 
     def command(self, options: Mapping[str, str], *, background: bool) -> list[str]:
         """The producer's command line; `options` are its own flags without dashes."""
@@ -46,23 +49,44 @@ class LocalProducer:
         self._status_file.unlink(missing_ok=True)
         self._backend.start_program(NAME, tuple(self.command(options, background=True)), autorestart=True)
         deadline = time.monotonic() + _START_TIMEOUT_S
+        down = False
         while time.monotonic() < deadline:
             pid = _number(self._read().get("pid"))
             if pid:
                 return int(pid)
-            time.sleep(0.05)
-        raise UnavailableError("The producer did not start; look at `lakehouse-tui logs producer`.")
+            if down:
+                break
+            program = self._backend.program_status(NAME)
+            down = program is None or program.down  # its last words may have come in between: look once more
+            time.sleep(0 if down else 0.05)
+        words = logs.telling_line(self._log)
+        reason = f" ({words})" if words else ""
+        raise UnavailableError(f"The producer did not start{reason}; look at `lakehouse-tui logs producer`.")
 
     def runs(self) -> bool:
         """Whether it runs now."""
         running = self.status()
         return running is not None and running.state not in _ENDED
 
-    def stop(self) -> bool:
-        """Stop it; whether one ran."""
-        ran = self.runs()
+    def stop(self) -> int | None:
+        """Stop it; how many of its messages were acknowledged, `None` where none ran.
+
+        Raises `LakehouseError` with its reason where it failed, so that no lost message stays unsaid.
+        """
+        before = self.status()
         self._backend.stop_program(NAME)
-        return ran
+        told = self._read()
+        if before is None or before.state in ("finished", "stopped"):
+            return None
+        acknowledged = int(_number(told.get("acknowledged")) or 0)
+        if told.get("state") == "failed":
+            raise LakehouseError(f"The producer is stopped, but it failed: {told.get('detail')}")
+        if told.get("state") not in _ENDED and told.get("sent"):
+            raise LakehouseError(
+                f"The producer was killed before it was done: {acknowledged:,} messages were acknowledged for certain, "
+                "others may or may not be in Kafka."
+            )
+        return acknowledged
 
     def status(self) -> ProducerStatus | None:
         """What it does now, or `None` where none was started since the stack came up."""
