@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -96,3 +97,35 @@ def test_down_forgets_what_the_stack_was_started_with(settings: Settings) -> Non
     start_supervisor(settings)
     LocalBackend(settings).down(silent)
     assert not settings.stack_file.exists()
+
+
+def test_two_starts_at_once_run_a_program_once(settings: Settings) -> None:
+    start_supervisor(settings)
+    together = threading.Barrier(2)
+    found: list[str] = []
+
+    def start() -> None:
+        together.wait(5)
+        try:
+            LocalBackend(settings).start_program("nap", ("/bin/sleep", "600"))
+            found.append("started")
+        except LakehouseError as error:
+            found.append(str(error).split(" (")[0])
+
+    threads = [threading.Thread(target=start) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(found) == ["nap runs already", "started"]
+    LocalBackend(settings).stop_program("nap")
+    assert LocalBackend(settings).program_status("nap") is None
+
+
+def test_down_stops_a_program_while_it_holds_the_home(settings: Settings) -> None:
+    start_supervisor(settings)
+    LocalBackend(settings).start_program("nap", ("/bin/sleep", "600"))
+    LocalBackend(settings).down(silent)
+    assert processes.tagged(Layout(settings.home)) == []
+    with pytest.raises(LakehouseError, match="The stack is down"):
+        LocalBackend(settings).start_program("nap", ("/bin/sleep", "600"))

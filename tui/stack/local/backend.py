@@ -24,6 +24,7 @@ _STOP_ORDER = (flink.TASKMANAGER, flink.JOBMANAGER, kafka.NAME, s3.NAME)
 _STOP_WAIT_S = 20.0
 _ORPHAN_WAIT_S = 5.0
 _STATUS_S = 1.0
+_DOWN = "The stack is down; run `lakehouse-tui up` first."
 
 
 class LocalBackend:
@@ -110,24 +111,32 @@ class LocalBackend:
     ) -> ProgramState:
         """Run one more supervised program; with `autorestart` it is started again when it was killed.
 
-        Raises `LakehouseError` if the stack is down or the program runs already.
+        Raises `LakehouseError` if the stack is down or the program runs already. Waits while another command holds
+        the home.
         """
+        spec = ProgramSpec(name, tuple(argv), env or {}, restart="killed" if autorestart else "never")
         supervisor = self._supervisor()
-        if supervisor is None or not supervisor.alive():
-            raise LakehouseError("The stack is down; run `lakehouse-tui up` first.")
-        known = supervisor.programs().get(name)
-        if known is not None and not known.down:
-            raise LakehouseError(f"{name} runs already (process {known.pid}); stop it first.")
-        (self._layout.run / f"{name}.starts").unlink(missing_ok=True)
-        supervisor.launch(ProgramSpec(name, tuple(argv), env or {}, restart="killed" if autorestart else "never"))
-        return supervisor.programs()[name]
+        if supervisor is None:
+            raise LakehouseError(_DOWN)
+        with self._layout.lock(lambda: None):
+            if not supervisor.alive():
+                raise LakehouseError(_DOWN)
+            known = supervisor.programs().get(name)
+            if known is not None and not known.down:
+                raise LakehouseError(f"{name} runs already (process {known.pid}); stop it first.")
+            (self._layout.run / f"{name}.starts").unlink(missing_ok=True)
+            supervisor.launch(spec)
+            return supervisor.programs()[name]
 
     def stop_program(self, name: str) -> None:
         """Stop a program that `start_program` has started; nothing happens if it does not run."""
         supervisor = self._supervisor()
-        if supervisor is not None and supervisor.alive():
-            supervisor.stop(name, _STOP_WAIT_S)
-            supervisor.forget(name)
+        if supervisor is None:
+            return
+        with self._layout.lock(lambda: None):
+            if supervisor.alive():
+                supervisor.stop(name, _STOP_WAIT_S)
+                supervisor.forget(name)
 
     def program_status(self, name: str) -> ProgramState | None:
         """What the supervisor knows of a program; `None` if it was never started or the stack is down."""
