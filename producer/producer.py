@@ -23,7 +23,7 @@ import orjson
 from delivery import Delivery, DeliveryError
 from events import DEFAULT_SYMBOLS, Event, Faults, Market, history_times
 from pacing import Pacer
-from status import State, Status, history_was_written, timestamp, write_status
+from status import State, Status, counted_before, history_was_written, timestamp, write_status
 
 HISTORY_PER_S = 5.0
 """Trades a second of history, unless `--rate` is lower: enough for candles with a body, few enough to be quick."""
@@ -45,7 +45,10 @@ class Run:
         self._next_write = 0.0
         self._next_word = self._started + 2.0
         self._tty = sys.stderr.isatty()
-        self._resumed = options.status_file is not None and history_was_written(options.status_file)
+        left = options.status_file
+        self._resumed = left is not None and history_was_written(left)
+        self._counted_before = counted_before(left) if left is not None and options.count is not None else 0
+        self._live_after: int | None = None  # what was acknowledged before the first live message
         self.market = Market(options.symbols, options.seed, options.faults, orjson.dumps)
         self.delivery = Delivery(options.bootstrap, options.topic, self.keep_waiting)
 
@@ -97,6 +100,12 @@ class Run:
     def _live(self) -> None:
         """Send until `--count` is reached or a signal asks to stop."""
         left = self.options.count
+        if left is not None and self._counted_before:
+            left -= self._counted_before
+            self._say(
+                f"{self._counted_before:,} were delivered before the last run broke off: {max(0, left):,} are left."
+            )
+        self._live_after = self.delivery.acknowledged
         pacer = Pacer(self.options.rate, time.monotonic)
         send, following = self.delivery.send, self.market.next
         while self.stop_by is None and (left is None or left > 0):
@@ -145,6 +154,8 @@ class Run:
         status, delivery = self.status, self.delivery
         status.state, status.detail = state, detail
         status.sent, status.acknowledged, status.failed = delivery.sent, delivery.acknowledged, delivery.failed
+        live = 0 if self._live_after is None else delivery.acknowledged - self._live_after
+        status.counted = self._counted_before + live
         if self.options.status_file is None:
             return
         try:

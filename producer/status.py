@@ -19,7 +19,8 @@ class Status:
 
     `state`: starting, waiting (Kafka does not answer), running, stopping (asked to end, still delivering),
     stopped (ended by a signal), finished (all of `--count` delivered), failed (`detail` says why).
-    `backfill` is `None` where none was asked for.
+    `backfill` is `None` where none was asked for. `counted` is what was acknowledged of `--count`, by the runs before
+    that broke off as well.
     """
 
     pid: int
@@ -30,6 +31,7 @@ class Status:
     sent: int = 0
     acknowledged: int = 0
     failed: int = 0
+    counted: int = 0
     backfill: Literal["running", "done"] | None = None
     detail: str | None = None
 
@@ -49,8 +51,25 @@ def write_status(path: Path, status: Status) -> None:
 
 def history_was_written(path: Path) -> bool:
     """Whether the run that left this file had written its history and then crashed (so it must not be repeated)."""
+    left = _left(path)
+    return left.get("backfill") == "done" and left.get("state") not in ENDED_IN_ORDER
+
+
+def counted_before(path: Path) -> int:
+    """How many messages of its `--count` the run that left this file had delivered, if it was killed; else 0.
+
+    The file is up to a second old then: this is a lower bound.
+    """
+    left = _left(path)
+    counted = left.get("counted")
+    if left.get("state") in (*ENDED_IN_ORDER, "failed") or not isinstance(counted, int):
+        return 0
+    return max(0, counted)
+
+
+def _left(path: Path) -> dict[str, object]:
     try:
         left = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    return isinstance(left, dict) and left.get("backfill") == "done" and left.get("state") not in ENDED_IN_ORDER
+        return {}
+    return left if isinstance(left, dict) else {}

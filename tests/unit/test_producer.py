@@ -18,10 +18,11 @@ sys.path.insert(0, str(PRODUCER))
 
 from confluent_kafka import KafkaError  # noqa: E402
 from delivery import Delivery, DeliveryError  # noqa: E402
+from events import Event  # noqa: E402
 from pacing import Pacer  # noqa: E402
-from status import Status, history_was_written, write_status  # noqa: E402
+from status import Status, counted_before, history_was_written, write_status  # noqa: E402
 
-from producer import STOP_DEADLINE_S, duration, parse  # noqa: E402
+from producer import STOP_DEADLINE_S, Run, duration, parse  # noqa: E402
 from tui.model.errors import LakehouseError, UnavailableError  # noqa: E402
 from tui.settings import Settings  # noqa: E402
 from tui.stack.local.backend import LocalBackend  # noqa: E402
@@ -160,10 +161,62 @@ def test_only_a_crash_after_the_history_keeps_it_from_being_repeated(
     assert history_was_written(left_behind(tmp_path / "status.json", **fields)) is written
 
 
+@pytest.mark.parametrize(
+    ("fields", "counted"),
+    [
+        ({"counted": 7}, 7),
+        ({"counted": 7, "state": "waiting"}, 7),
+        ({"counted": 7, "state": "stopping"}, 7),
+        ({"counted": 7, "state": "failed"}, 0),
+        ({"counted": 7, "state": "stopped"}, 0),
+        ({"counted": 7, "state": "finished"}, 0),
+        ({"counted": "7"}, 0),
+        ({}, 0),
+    ],
+)
+def test_only_a_killed_run_leaves_a_count_to_go_on_from(
+    tmp_path: Path, fields: dict[str, object], counted: int
+) -> None:
+    assert counted_before(left_behind(tmp_path / "status.json", **fields)) == counted
+
+
+class Reached(Delivery):
+    """Kafka that acknowledges at once."""
+
+    def connect(self) -> bool:
+        self.connected = True
+        return True
+
+    def send(self, event: Event) -> bool:
+        self.sent += 1
+        self.acknowledged += 1
+        return True
+
+    def serve(self, timeout_s: float) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("state", "backfill", "sent", "counted"),
+    [("running", "60s", 40, 100), ("stopped", "60s", 400, 100), ("running", "", 40, 100)],
+)
+def test_a_count_goes_on_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, backfill: str, sent: int, counted: int
+) -> None:
+    monkeypatch.setattr("producer.Delivery", Reached)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    left = left_behind(tmp_path / "status.json", state=state, counted=60, acknowledged=360)
+    options = ["--count", "100", "--rate", "0", "--status-file", str(left)]
+    assert Run(parse([*options, *(["--backfill", backfill] if backfill else [])])).main() == 0
+    told = json.loads(left.read_text())
+    assert (told["state"], told["sent"], told["counted"]) == ("finished", sent, counted)
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"null"])
 def test_a_broken_status_file_counts_as_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "status.json").write_bytes(content)
     assert history_was_written(tmp_path / "status.json") is False
+    assert counted_before(tmp_path / "status.json") == 0
     assert history_was_written(tmp_path / "none.json") is False
 
 
