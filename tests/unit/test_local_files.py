@@ -92,6 +92,40 @@ def test_clear_run_keeps_the_internal_ports_only(layout: Layout) -> None:
     assert sorted(p.name for p in layout.run.rglob("*") if p.is_file()) == ["ports.json"]
 
 
+def test_deleted_data_is_gone(layout: Layout) -> None:
+    (layout.data / "s3" / "x").write_text("x")
+    layout.delete_data()
+    assert not layout.data.exists()
+    layout.delete_data()
+
+
+def test_data_behind_a_link_is_deleted_too(layout: Layout, tmp_path: Path) -> None:
+    disk, other = tmp_path / "disk", tmp_path / "other"
+    layout.data.rename(disk)
+    layout.data.symlink_to(disk)
+    (disk / "s3").rename(other)
+    (disk / "s3").symlink_to(other)
+    (other / "s3proxy").mkdir()
+    (other / "s3proxy" / "object").write_text("x")
+    layout.delete_data()
+    assert list(disk.iterdir()) == []
+    assert list(other.iterdir()) == []
+    layout.create()
+    assert (disk / "s3").is_dir()
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_data_that_cannot_be_deleted_is_named(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linked: bool
+) -> None:
+    if linked:
+        layout.data.rename(tmp_path / "disk")
+        layout.data.symlink_to(tmp_path / "disk")
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)
+    with pytest.raises(LakehouseError, match=f"Not all of {layout.data.resolve()} could be deleted"):
+        layout.delete_data()
+
+
 def test_credentials_are_random_made_once_and_private(layout: Layout, tmp_path: Path) -> None:
     assert credentials.load(layout) is None
     made = credentials.ensure(layout)

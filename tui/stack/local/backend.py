@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -71,7 +70,10 @@ class LocalBackend:
         return self.services()
 
     def down(self, progress: ProgressSink, *, purge: bool = False) -> None:
-        """Stop programs, Flink, Kafka and S3 in this order and leave no process; with `purge` delete the data too."""
+        """Stop programs, Flink, Kafka and S3 in this order and leave no process; with `purge` delete the data too.
+
+        Raises `LakehouseError` if data is left.
+        """
         if not self._layout.home.exists():
             return
         self._layout.create()
@@ -84,7 +86,7 @@ class LocalBackend:
                 progress(Progress("supervisor", f"ended {len(left)} left processes", finished=True))
             self._layout.clear_run()
             if purge:
-                shutil.rmtree(self._layout.data, ignore_errors=True)
+                self._layout.delete_data()
                 progress(Progress("data", f"deleted {self._layout.data}", finished=True))
 
     def services(self) -> tuple[Service, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,6 +107,22 @@ class Layout:
                 fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
+    def delete_data(self) -> None:
+        """Delete `data`; where it or a service's folder is a link, empty its target and keep both.
+
+        Raises `LakehouseError` if something is left.
+        """
+        links = [p for p in (self.data, *(self.data / name for name in ("kafka", "s3", "flink"))) if p.is_symlink()]
+        for target in reversed([link.resolve() for link in links]):
+            _empty(target)
+            if any(target.iterdir()):
+                raise LakehouseError(f"Not all of {target} could be deleted; delete what is in it by hand.")
+        if self.data.is_symlink():
+            return
+        shutil.rmtree(self.data, ignore_errors=True)
+        if self.data.exists():
+            raise LakehouseError(f"Not all of {self.data} could be deleted; delete it by hand.")
+
     def clear_run(self) -> None:
         """Forget the last run: its settings, programs, counters and sockets. Chosen internal ports stay."""
         for pattern in ("*.starts", "*.ready", "*.json", "programs/*", "supervisord.*"):
@@ -113,6 +130,15 @@ class Layout:
                 if path.name != "ports.json":
                     path.unlink(missing_ok=True)
         self.socket.unlink(missing_ok=True)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
 
 
 def write_private(path: Path, text: str) -> None:
