@@ -15,6 +15,11 @@ from tui import cli
 from tui.cli import output
 from tui.model.errors import UnavailableError, UsageError
 from tui.model.stack import Progress, Service, ServiceState
+from tui.settings import load
+from tui.stack.java import JavaHome
+from tui.stack.local import sql_client
+from tui.stack.local.layout import Layout
+from tui.stack.provision import Provisioned
 
 
 def run(*argv: str, home: Path) -> subprocess.CompletedProcess[str]:
@@ -117,6 +122,26 @@ def test_a_wrong_producer_option_is_found_before_anything_starts(
 def test_a_missing_sql_file_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["sql", "-f", str(tmp_path / "none.sql"), "--home", str(tmp_path)]) == 2
     assert "There is no file" in capsys.readouterr().err
+
+
+def test_the_sql_client_is_run_by_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load({"home": tmp_path / "home"}, {})
+    layout = Layout(settings.home)
+    layout.create()
+    layout.flink_home.mkdir(parents=True)
+    java = JavaHome(tmp_path / "java", "17", "PATH")
+    found = Provisioned(java, (), (), (), Path(sys.executable), tmp_path / "pyflink", None)
+    monkeypatch.setattr(sql_client, "provisioned", lambda _: found)
+    file = tmp_path / "query.sql"
+    file.write_text("SELECT 1;")
+    command, environment = sql_client.command(settings, file)
+    assert Path(command[0]).is_absolute()
+    assert command[1:] == [
+        str(tmp_path / "pyflink" / "bin" / "sql-client.sh"), "embedded", "-i", str(layout.conf / "sql-client.sql"),
+        "-f", str(file),
+    ]  # fmt: skip
+    assert environment["TERM"] == "xterm"
+    assert environment["LAKEHOUSE_HOME_ID"] == layout.id
 
 
 def test_a_program_takes_the_place_of_the_command() -> None:
