@@ -202,6 +202,14 @@ def test_probes_name_what_is_wrong(home: Home) -> None:
         assert s3.probe(replace(home.settings, s3_port=port), KEYS, 2) == "bucket warehouse does not exist"
 
 
+def test_a_topic_that_is_not_made_in_time_is_unavailable(home: Home) -> None:
+    late = r"topic trades was not made within 0\.3 s|Topic trades cannot be made: .*imed out"  # whose clock is first
+    with silent_server() as port, pytest.raises(UnavailableError, match=late):
+        kafka.ensure_topic(replace(home.settings, kafka_port=port), 0.3)
+    with pytest.raises(UnavailableError, match=late):
+        kafka.ensure_topic(replace(home.settings, kafka_port=port), 0.3)
+
+
 def test_only_this_taskmanager_process_counts(home: Home) -> None:
     body = json.dumps({"taskmanagers": [{"id": "local-7", "slotsNumber": 4, "freeSlots": 1}]}).encode()
     with serving(lambda _: (200, body)) as port:

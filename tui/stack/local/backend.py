@@ -58,7 +58,7 @@ class LocalBackend:
             startup = Startup(self._settings, self._layout, keys, supervisor, progress)
             try:
                 self._start(startup, was_alive)
-                startup.wait()
+                return startup.wait()
             except KeyboardInterrupt:
                 progress(Progress("home", "interrupted, stopping what was started"))
                 self._undo(startup, was_alive)
@@ -67,7 +67,6 @@ class LocalBackend:
                 if not startup.started and not was_alive:
                     self._undo(startup, was_alive)
                 raise
-        return self.services()
 
     def down(self, progress: ProgressSink, *, purge: bool = False) -> None:
         """Stop programs, Flink, Kafka and S3 in this order and leave no process; with `purge` delete the data too.

@@ -6,13 +6,15 @@ import base64
 import uuid
 from typing import TYPE_CHECKING
 
-from tui.model.errors import UnavailableError
+from tui.model.errors import LakehouseError, UnavailableError
 from tui.settings import Settings
 from tui.stack.local.layout import Layout, write_private
 from tui.stack.local.readiness import require_listening
 from tui.stack.local.spec import ProgramSpec, java
 
 if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
+
     from tui.stack.provision import Provisioned
 
 NAME = "kafka"
@@ -117,26 +119,46 @@ def probe(settings: Settings, timeout_s: float) -> str:
 
 
 def ensure_topic(settings: Settings, timeout_s: float) -> str:
-    """Create the topic if it is missing; returns what there is to say about it."""
+    """Create the topic if it is missing; returns what there is to say about it.
+
+    Raises `UnavailableError` for what may pass by itself, `LakehouseError` for a name or number Kafka cannot accept.
+    """
     from confluent_kafka import KafkaError, KafkaException
     from confluent_kafka.admin import AdminClient
     from confluent_kafka.cimpl import NewTopic
 
     admin = AdminClient(_client_config(settings))
     wanted = NewTopic(settings.topic, num_partitions=settings.partitions, replication_factor=1)
-    future = admin.create_topics([wanted], operation_timeout=timeout_s, request_timeout=timeout_s)[settings.topic]
     try:
+        future = admin.create_topics([wanted], operation_timeout=timeout_s, request_timeout=timeout_s)[settings.topic]
         future.result(timeout=timeout_s)
+    except TimeoutError:
+        raise UnavailableError(f"topic {settings.topic} was not made within {timeout_s:g} s") from None
     except KafkaException as error:
-        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-            raise UnavailableError(
-                f"Topic {settings.topic} cannot be made: {error.args[0].str()}; see `lakehouse-tui logs kafka`."
-            ) from None
-        found = len(admin.list_topics(settings.topic, timeout=timeout_s).topics[settings.topic].partitions)
-        if found != settings.partitions:
-            return f"topic {settings.topic} exists with {found} partitions, not {settings.partitions}"
-        return f"topic {settings.topic} is there"
+        code = error.args[0].code()
+        if code == KafkaError.TOPIC_ALREADY_EXISTS:
+            return _existing_topic(admin, settings, timeout_s)
+        kind = (
+            LakehouseError if code in (KafkaError.TOPIC_EXCEPTION, KafkaError.INVALID_PARTITIONS) else UnavailableError
+        )
+        raise kind(
+            f"Topic {settings.topic} cannot be made: {error.args[0].str()}; see `lakehouse-tui logs kafka`."
+        ) from None
     return f"topic {settings.topic} made with {settings.partitions} partitions"
+
+
+def _existing_topic(admin: AdminClient, settings: Settings, timeout_s: float) -> str:
+    from confluent_kafka import KafkaException
+
+    try:
+        topic = admin.list_topics(settings.topic, timeout=timeout_s).topics.get(settings.topic)
+    except KafkaException as error:
+        raise UnavailableError(f"no answer to a metadata request ({error.args[0].str()})") from None
+    if topic is None or not topic.partitions:
+        raise UnavailableError(f"topic {settings.topic} exists, but its partitions are not known yet")
+    if len(topic.partitions) != settings.partitions:
+        return f"topic {settings.topic} exists with {len(topic.partitions)} partitions, not {settings.partitions}"
+    return f"topic {settings.topic} is there"
 
 
 def _client_config(settings: Settings) -> dict[str, str | int | float | bool]:

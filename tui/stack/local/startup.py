@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tui.model.errors import LakehouseError, UnavailableError
-from tui.model.stack import Progress
+from tui.model.stack import Progress, Service, ServiceState
 from tui.ports import ProgressSink
 from tui.settings import RECORDED, Settings
 from tui.stack.local import flink, kafka, logs, ports, s3
@@ -66,40 +66,50 @@ class Startup:
             self.started.append(name)
             self.supervisor.launch(spec)
 
-    def wait(self) -> None:
-        """Return when every service is ready; raises `LakehouseError` about the first that fails or is late."""
+    def wait(self) -> tuple[Service, ...]:
+        """Return when all services are ready at once, and with what words.
+
+        Raises `LakehouseError` about the first that fails or is late.
+        """
         began = time.monotonic()
-        deadline = began + self.settings.ready_timeout_s
         prober = Prober(self.settings, self.layout, self.keys)
-        problems = dict.fromkeys(SERVICES, "not started")
-        while problems:
-            programs = self.supervisor.programs()
-            for name in list(problems):
-                problem = self._problem(name, programs.get(name), prober)
-                if problem is None:
-                    del problems[name]
-                    detail = self._finish(name)
-                    self.progress(Progress(name, f"ready in {time.monotonic() - began:.1f} s, {detail}", finished=True))
-                elif problem != problems[name]:
-                    problems[name] = problem
-                    self.progress(Progress(name, f"waiting ({problem})"))
-            if problems and time.monotonic() > deadline:
+        problems: dict[str, str] = dict.fromkeys(SERVICES, "not started")
+        while True:
+            self._round(problems, prober, began)
+            if not problems:
+                found = prober.services(self.supervisor.programs(), _PROBE_S)
+                problems = {s.name: s.detail or s.state.value for s in found if s.state is not ServiceState.READY}
+                if not problems:
+                    return found
+            if time.monotonic() - began > self.settings.ready_timeout_s:
                 name, problem = next(iter(problems.items()))
                 raise self._failure(name, f"is not ready after {self.settings.ready_timeout_s} s ({problem})")
-            time.sleep(_POLL_S if problems else 0)
+            time.sleep(_POLL_S)
 
-    def _problem(self, name: str, program: ProgramState | None, prober: Prober) -> str | None:
+    def _round(self, problems: dict[str, str], prober: Prober, began: float) -> None:
+        """Ask every service that has a problem again, and prepare those that have none any more."""
+        programs = self.supervisor.programs()
+        for name, before in list(problems.items()):
+            try:
+                self._require_ready(name, programs.get(name), prober)
+                detail = self._finish(name)
+            except UnavailableError as error:
+                problems[name] = str(error)
+                if problems[name] != before:
+                    self.progress(Progress(name, f"waiting ({error})"))
+            else:
+                del problems[name]
+                self.progress(Progress(name, f"ready in {time.monotonic() - began:.1f} s, {detail}", finished=True))
+
+    def _require_ready(self, name: str, program: ProgramState | None, prober: Prober) -> None:
+        """Raise `UnavailableError` for a problem that may pass, `LakehouseError` for one that will not."""
         if program is None or program.state is State.STOPPED:
             raise self._failure(name, "was stopped while the stack came up")
         if program.state is State.FATAL:
             raise self._failure(name, "ended at every start")
         if program.pid is None or not program.runs:
-            return "crashed, starting again"
-        try:
-            prober.probe(name, program.pid, _PROBE_S)
-        except UnavailableError as error:
-            return str(error)
-        return None
+            raise UnavailableError("crashed, starting again")
+        prober.probe(name, program.pid, _PROBE_S)
 
     def _finish(self, name: str) -> str:
         setups: dict[str, Callable[[], str]] = {

@@ -48,12 +48,12 @@ class Prober:
         self._marker(name).write_text(str(pid), encoding="utf-8")
         return detail
 
-    def services(self, programs: dict[str, ProgramState]) -> tuple[Service, ...]:
+    def services(self, programs: dict[str, ProgramState], timeout_s: float = PROBE_S) -> tuple[Service, ...]:
         """All services, asked side by side."""
         with ThreadPoolExecutor(len(SERVICES)) as pool:
-            return tuple(pool.map(lambda name: self._service(name, programs.get(name)), SERVICES))
+            return tuple(pool.map(lambda name: self._service(name, programs.get(name), timeout_s), SERVICES))
 
-    def _service(self, name: str, program: ProgramState | None) -> Service:
+    def _service(self, name: str, program: ProgramState | None, timeout_s: float) -> Service:
         endpoint = endpoints(self.settings)[name]
         if program is None:
             return Service(name, ServiceState.STOPPED, endpoint=endpoint)
@@ -62,7 +62,7 @@ class Prober:
             state = _WITHOUT_PROCESS.get(program.state, ServiceState.UNKNOWN)
             return Service(name, state, None, endpoint, restarts, program.problem or None)
         try:
-            detail = self.probe(name, program.pid)
+            detail = self.probe(name, program.pid, timeout_s)
         except UnavailableError as error:
             was_ready = self._ready_pid(name) == program.pid
             late = program.uptime_s > self.settings.ready_timeout_s
