@@ -15,6 +15,7 @@ from tui.model.errors import LakehouseError, UsageError
 from tui.stack.local import credentials, logs, ports
 from tui.stack.local.layout import SOCKET_PATH_MAX, Layout, write_private
 from tui.stack.local.signing import sign
+from tui.stack.local.spec import properties
 
 
 @pytest.fixture
@@ -247,3 +248,7 @@ def test_telling_line(tmp_path: Path, text: str, expected: str | None) -> None:
     log = tmp_path / "x.log"
     log.write_text(text)
     assert logs.telling_line(log) == expected
+
+
+def test_properties_are_latin_1_with_escapes() -> None:
+    assert properties({"log.dirs": "/h/my höme €😀\\x"}) == "log.dirs=/h/my h\\u00f6me \\u20ac\\ud83d\\ude00\\\\x\n"

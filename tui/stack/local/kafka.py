@@ -10,7 +10,7 @@ from tui.model.errors import LakehouseError, UnavailableError
 from tui.settings import Settings
 from tui.stack.local.layout import Layout, write_private
 from tui.stack.local.readiness import require_listening
-from tui.stack.local.spec import ProgramSpec, java
+from tui.stack.local.spec import ProgramSpec, java, properties
 
 if TYPE_CHECKING:
     from confluent_kafka.admin import AdminClient
@@ -35,14 +35,14 @@ log4j.logger.kafka.network.RequestChannel$=WARN
 
 def spec(settings: Settings, layout: Layout, provisioned: Provisioned, internal: dict[str, int]) -> ProgramSpec:
     """Write Kafka's configuration, format its storage once, and say how to run it."""
-    properties = layout.conf / "kafka.properties"
+    file = layout.conf / "kafka.properties"
     log4j = layout.conf / "kafka-log4j.properties"
-    write_private(properties, _properties(settings, layout, internal["kafka_controller"]))
+    write_private(file, _properties(settings, layout, internal["kafka_controller"]))
     write_private(log4j, _LOG4J)
     _format_storage(layout)
     flags = [*_FLAGS, f"-Dlog4j.configuration={log4j.as_uri()}", f"-Djava.io.tmpdir={layout.data / 'kafka'}"]
     jars = list(provisioned.kafka_jars)
-    argv = java(layout, NAME, provisioned.java.home, flags, jars, ["kafka.Kafka", str(properties)])
+    argv = java(layout, NAME, provisioned.java.home, flags, jars, ["kafka.Kafka", str(file)])
     return ProgramSpec(NAME, argv, stop_wait_s=15)
 
 
@@ -56,7 +56,7 @@ def _properties(settings: Settings, layout: Layout, controller_port: int) -> str
         "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "CLIENT",
-        "log.dirs": (layout.data / "kafka" / "log").as_posix().replace("\\", "\\\\"),
+        "log.dirs": layout.data / "kafka" / "log",
         "auto.create.topics.enable": "false",
         "num.partitions": settings.partitions,
         "default.replication.factor": 1,
@@ -77,7 +77,7 @@ def _properties(settings: Settings, layout: Layout, controller_port: int) -> str
         "controller.quorum.election.timeout.ms": 200,
         "controller.quorum.election.backoff.max.ms": 200,
     }
-    return "".join(f"{key}={value}\n" for key, value in values.items())
+    return properties(values)
 
 
 def _format_storage(layout: Layout) -> None:

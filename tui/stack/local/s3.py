@@ -12,7 +12,7 @@ from tui.stack.local.credentials import Credentials
 from tui.stack.local.layout import Layout, write_private
 from tui.stack.local.readiness import HOST, http_request
 from tui.stack.local.signing import sign
-from tui.stack.local.spec import ProgramSpec, java
+from tui.stack.local.spec import ProgramSpec, java, properties
 
 if TYPE_CHECKING:
     from tui.stack.provision import Provisioned
@@ -53,12 +53,12 @@ def _s3proxy(settings: Settings, layout: Layout, provisioned: Provisioned, keys:
         "jclouds.credential": "local",
         "jclouds.filesystem.basedir": str(data).replace("\\", "\\\\"),
     }
-    properties = layout.conf / "s3proxy.properties"
+    file = layout.conf / "s3proxy.properties"
     logback = layout.conf / "s3proxy-logback.xml"
-    write_private(properties, "".join(f"{key}={value}\n" for key, value in values.items()))
+    write_private(file, properties(values))
     write_private(logback, _LOGBACK)
     flags = [*_FLAGS, f"-Dlogback.configurationFile={logback}"]
-    main = ["org.gaul.s3proxy.Main", "--properties", str(properties)]
+    main = ["org.gaul.s3proxy.Main", "--properties", str(file)]
     argv = java(layout, NAME, provisioned.java.home, flags, list(provisioned.s3proxy_jars), main)
     return ProgramSpec(NAME, argv)
 

@@ -33,7 +33,19 @@ class ProgramSpec:
 def environment(layout: Layout, extra: Mapping[str, str]) -> dict[str, str]:
     """The environment of a program: nothing of the caller's but the basics, the home's tag, and `extra`."""
     basics = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    return {**basics, TAG: layout.id, **extra}
+    language = {} if {"LANG", "LC_ALL"} & basics.keys() else {"LANG": "C.UTF-8"}  # Java's file names follow it
+    return {**basics, **language, TAG: layout.id, **extra}
+
+
+def properties(values: Mapping[str, object]) -> str:
+    """A Java properties file: Latin-1 by its definition (`java.util.Properties#load`), so the rest is escaped."""
+    return "".join(f"{key}={_escaped(str(value))}\n" for key, value in values.items())
+
+
+def _escaped(text: str) -> str:
+    units = text.replace("\\", "\\\\").encode("utf-16-be", "surrogatepass")
+    pairs = (int.from_bytes(units[i : i + 2]) for i in range(0, len(units), 2))
+    return "".join(chr(unit) if unit < 128 else f"\\u{unit:04x}" for unit in pairs)
 
 
 def java(
