@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from tui.model.errors import LakehouseError, NotFoundError, UnavailableError
 from tui.model.stack import Progress, Service
@@ -108,9 +109,17 @@ class LocalBackend:
         return logs.follow(path, lines) if follow else iter(logs.last_lines(path, lines))
 
     def start_program(
-        self, name: str, argv: Sequence[str], env: Mapping[str, str] | None = None, *, autorestart: bool = False
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        *,
+        autorestart: bool = False,
+        forget: Sequence[Path] = (),
     ) -> ProgramState:
         """Run one more supervised program; with `autorestart` it is started again when it was killed.
+
+        `forget` are files of an earlier run that the new one must not find.
 
         Raises `LakehouseError` if the stack is down or the program runs already. Waits while another command holds
         the home.
@@ -125,7 +134,8 @@ class LocalBackend:
             known = supervisor.programs().get(name)
             if known is not None and not known.down:
                 raise LakehouseError(f"{name} runs already (process {known.pid}); stop it first.")
-            (self._layout.run / f"{name}.starts").unlink(missing_ok=True)
+            for file in (self._layout.run / f"{name}.starts", *forget):
+                file.unlink(missing_ok=True)
             supervisor.launch(spec)
             return supervisor.programs()[name]
 

@@ -46,8 +46,8 @@ class LocalProducer:
             raise LakehouseError(
                 f"A producer already runs (process {running.pid}); `lakehouse-tui produce --stop` ends it."
             )
-        self._status_file.unlink(missing_ok=True)
-        self._backend.start_program(NAME, tuple(self.command(options, background=True)), autorestart=True)
+        argv = tuple(self.command(options, background=True))
+        self._backend.start_program(NAME, argv, autorestart=True, forget=[self._status_file])
         deadline = time.monotonic() + _START_TIMEOUT_S
         down = False
         while time.monotonic() < deadline:
