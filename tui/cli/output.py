@@ -13,8 +13,8 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column, Table
 
 from tui.model.errors import UsageError
 from tui.model.stack import Progress as Step
@@ -104,12 +104,12 @@ def progress() -> Iterator[ProgressSink]:
     screen = console(stderr=True)
     if screen.is_terminal:
         with Progress(
-            TextColumn("{task.description:<12}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[amount]}"),
-            TextColumn("{task.fields[detail]}", style="dim"),
-            TimeElapsedColumn(),
+            TextColumn("{task.description}", table_column=Column(min_width=11, no_wrap=True)),
+            BarColumn(bar_width=10, table_column=Column(min_width=10)),
+            TextColumn("{task.fields[amount]}", table_column=Column(min_width=14, no_wrap=True, justify="right")),
+            TextColumn("{task.fields[detail]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
             console=screen,
+            expand=True,
         ) as bars:
             yield _Bars(bars)
     else:
@@ -158,7 +158,7 @@ def _amount(step: Step) -> str:
     if step.total is None or step.done is None:
         return ""
     if step.unit == "bytes":
-        return f"{_size(step.done)} of {_size(step.total)}"
+        return f"{step.done / 1e6:,.0f} of {step.total / 1e6:,.0f} MB"
     return f"{step.done} of {step.total} {step.unit}".strip()
 
 
