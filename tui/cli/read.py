@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import Any
 
 from tui import bootstrap
-from tui.cli.output import print_json, say, table
+from tui.cli.output import cell, print_json, say, table
 from tui.model.candles import Candle, CandleSet
 from tui.model.errors import LakehouseError
 from tui.model.flink import JobException, JobSummary
@@ -96,35 +96,25 @@ def snapshots(settings: Settings, arguments: Namespace) -> int:
     if arguments.json:
         print_json({"table": name, "snapshots": [_snapshot_row(s) for s in newest]})
         return 0
-    columns = (
-        "id",
-        "committed",
-        "operation",
-        "checkpoint",
-        "+records",
-        "+files",
-        "+deletes",
-        "records",
-        "files",
-        "deletes",
-    )
+    columns = ("id", "committed", "operation", "checkpoint", "records", "files", "deletes")
     rows = [
         (
             str(s.id),
             s.committed_at,
             s.operation,
             s.checkpoint_id,
-            s.added_records,
-            s.added_files,
-            s.added_delete_files,
-            s.total_records,
-            s.total_files,
-            s.total_delete_files,
+            _total_and_added(s.total_records, s.added_records),
+            _total_and_added(s.total_files, s.added_files),
+            _total_and_added(s.total_delete_files, s.added_delete_files),
         )
         for s in newest
     ]
-    table(f"Snapshots of {name}, newest first", columns, rows, left=("id", "operation"))
+    table(f"Snapshots of {name}, newest first (total +added)", columns, rows, left=("id", "operation"), fixed=columns)
     return 0
+
+
+def _total_and_added(total: int | None, added: int | None) -> str:
+    return f"{cell(total)} +{cell(added)}"
 
 
 def _snapshot_row(s: Snapshot) -> dict[str, Any]:
