@@ -129,17 +129,19 @@ def test_the_sql_client_is_run_by_absolute_path(tmp_path: Path, monkeypatch: pyt
     layout = Layout(settings.home)
     layout.create()
     layout.flink_home.mkdir(parents=True)
+    (tmp_path / "pyflink" / "conf").mkdir(parents=True)
+    (tmp_path / "pyflink" / "conf" / "config.yaml").write_text(
+        "env:\n  java:\n    opts:\n      all: --add-opens=a/b=c\n"
+    )
     java = JavaHome(tmp_path / "java", "17", "PATH")
     found = Provisioned(java, (), (), (), Path(sys.executable), tmp_path / "pyflink", None)
     monkeypatch.setattr(sql_client, "provisioned", lambda _: found)
     file = tmp_path / "query.sql"
     file.write_text("SELECT 1;")
     command, environment = sql_client.command(settings, file)
-    assert Path(command[0]).is_absolute()
-    assert command[1:] == [
-        str(tmp_path / "pyflink" / "bin" / "sql-client.sh"), "embedded", "-i", str(layout.conf / "sql-client.sql"),
-        "-f", str(file),
-    ]  # fmt: skip
+    assert command[:2] == [str(tmp_path / "java" / "bin" / "java"), f"@{layout.conf / 'sql-client.args'}"]
+    assert command[-4:] == ["-i", str(layout.conf / "sql-client.sql"), "-f", str(file)]
+    assert '"--add-opens=a/b=c"' in (layout.conf / "sql-client.args").read_text()
     assert environment["TERM"] == "xterm"
     assert environment["LAKEHOUSE_HOME_ID"] == layout.id
 

@@ -113,7 +113,10 @@ class Verifier:
             stamps[table] = stamped(self.lake.history(table))
         job = jobs[0].summary if jobs else None
         wrong = _ahead(stamps, job, jobs[0].checkpoints) if job else []
-        if wrong and job:  # the checkpoint may have completed since the job was read
+        waited = 0.0
+        while wrong and job and waited < self.settle_s:  # Flink's REST answers are up to some seconds old
+            self.pause(1.0)
+            waited += 1.0
             wrong = _ahead(stamps, job, self.flink.checkpoints(job.id))
         text = ", ".join(f"{t} {'–' if s is None else s.checkpoint_id}" for t, s in stamps.items())
         return not wrong, f"checkpoints {text}", "; ".join(wrong)

@@ -65,6 +65,8 @@ def prepare(
         (home / "lib" / jar.name).symlink_to(jar)
     for jar in provisioned.flink_extra_jars:
         (home / "lib" / "extra" / jar.name).symlink_to(jar)
+    (home / "bin").unlink(missing_ok=True)
+    (home / "bin").symlink_to(provisioned.pyflink / "bin")  # where Flink's scripts look for each other
     for name in ("log4j-cli.properties", "log4j-session.properties"):
         shutil.copyfile(provisioned.pyflink / "conf" / name, home / "conf" / name)
     values = _configuration(settings, layout, provisioned, internal)
@@ -89,6 +91,16 @@ def client_environment(layout: Layout, provisioned: Provisioned) -> dict[str, st
         "FLINK_PID_DIR": str(layout.run),
         "HADOOP_CONF_DIR": str(home / "conf"),
     }
+
+
+def client_program(name: str, layout: Layout, provisioned: Provisioned, arguments: list[str]) -> tuple[str, ...]:
+    """A program of Flink's `opt` folder as a command line; Flink's own script for it splits paths at blanks."""
+    home = layout.flink_home
+    log4j = (home / "conf" / "log4j-cli.properties").as_uri()
+    flags = [f"-Dlog4j.configurationFile={log4j}", f"-Dlog.file={layout.logs / name}.log", "-XX:+UseSerialGC"]
+    jars = [*sorted((home / "lib").rglob("*.jar")), *sorted((provisioned.pyflink / "opt").glob("flink-*.jar"))]
+    flags = [*_java_options(provisioned.pyflink).split(), *flags]
+    return java(layout, name, provisioned.java.home, flags, [*jars, home / "conf"], arguments)
 
 
 def jobmanager(layout: Layout, provisioned: Provisioned) -> ProgramSpec:
@@ -171,7 +183,6 @@ def _configuration(
         "rest.address": HOST,
         "rest.bind-address": HOST,
         "rest.port": settings.flink_port,
-        "rest.bind-port": str(settings.flink_port),
         "taskmanager.host": HOST,
         "taskmanager.bind-host": HOST,
         "taskmanager.numberOfTaskSlots": settings.task_slots,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from string import Template
 
@@ -33,16 +32,14 @@ def command(settings: Settings, file: Path | None) -> tuple[list[str], dict[str,
     found = provisioned(settings)
     if found is None or not layout.flink_home.exists():
         raise LakehouseError("The SQL client needs the stack; run `lakehouse-tui up` first.")
-    bash = shutil.which("bash")
-    if bash is None:
-        raise LakehouseError("The SQL client needs bash; install it.")
     init = layout.conf / "sql-client.sql"
     write_private(init, init_statements(settings))
-    argv = [str(Path(bash).absolute()), str(found.pyflink / "bin" / "sql-client.sh"), "embedded", "-i", str(init)]
+    arguments = ["org.apache.flink.table.client.SqlClient", "embedded", "-i", str(init)]
     if file is not None:
-        argv += ["-f", str(file.absolute())]
+        arguments += ["-f", str(file.absolute())]
+    argv = flink.client_program("sql-client", layout, found, arguments)
     environment = spec.environment(layout, flink.client_environment(layout, found))
-    return argv, {**environment, "TERM": "xterm"}
+    return list(argv), {**environment, "TERM": "xterm"}
 
 
 def init_statements(settings: Settings) -> str:
