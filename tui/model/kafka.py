@@ -46,14 +46,3 @@ class TopicLag:
     group: str
     taken_at: datetime
     partitions: tuple[PartitionLag, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One Kafka record as it is, undecoded; `key` and `value` are `None` for null (a tombstone)."""
-
-    partition: int
-    offset: int
-    timestamp_ms: int | None
-    key: bytes | None
-    value: bytes | None
