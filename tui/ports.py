@@ -5,15 +5,18 @@ Expected failures are raised as `tui.model.errors.LakehouseError`; anything else
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from tui.model.candles import CandleSet
 from tui.model.flink import CheckpointStats, ClusterInfo, JobDetail, JobException, JobSummary, Lineage, RestorePoint
-from tui.model.iceberg import TableHistory
-from tui.model.kafka import TopicLag
-from tui.model.stack import Progress, Service
+from tui.model.flink_detail import CheckpointDetail, ConfigSection, JobGraph, Subtask, TaskManager
+from tui.model.iceberg import RowSet, SnapshotChange, TableFiles, TableHistory, TableSchema
+from tui.model.kafka import ConsumerGroup, MessagePage, MessageQuery, PartitionDetail, TopicLag
+from tui.model.live import Edges, Front, MinuteKey, TailBatch
+from tui.model.logs import LogChunk, LogCursor, LogInfo
+from tui.model.stack import ProducerStatus, Progress, Service
 
 ProgressSink = Callable[[Progress], None]
 
@@ -23,6 +26,19 @@ class KafkaPort(Protocol):
 
     def lag(self, read_offsets: dict[int, int] | None = None) -> TopicLag:
         """Offsets of every partition; `read_offsets` (partition → next offset) come from the job's metrics."""
+
+
+class TopicPort(Protocol):
+    """Looks into the topic without leaving a trace: joins no consumer group and commits nothing."""
+
+    def messages(self, query: MessageQuery) -> MessagePage:
+        """One page of messages; a newer call ends one that is still searching."""
+
+    def groups(self) -> tuple[ConsumerGroup, ...]:
+        """Every consumer group of the cluster, with what it committed on the topic."""
+
+    def partitions(self) -> tuple[PartitionDetail, ...]:
+        """Leader and replicas of every partition."""
 
 
 class FlinkPort(Protocol):
@@ -45,6 +61,31 @@ class FlinkPort(Protocol):
 
     def read_offsets(self, job_id: str) -> dict[int, int]:
         """Partition → next offset the job will read, from the source's metrics; empty while unknown."""
+
+
+class FlinkDetailPort(Protocol):
+    """What the Flink screen asks of a job, whether it runs or has ended, and of the cluster."""
+
+    def job(self, job_id: str) -> JobDetail:
+        """One job with vertices and checkpoints."""
+
+    def graph(self, job_id: str) -> JobGraph:
+        """The job's vertices and the streams between them."""
+
+    def subtasks(self, job_id: str, vertex_id: str) -> tuple[Subtask, ...]:
+        """The parallel instances of a vertex, by index."""
+
+    def checkpoint(self, job_id: str, checkpoint_id: int) -> CheckpointDetail:
+        """One checkpoint by vertex."""
+
+    def exceptions(self, job_id: str) -> tuple[JobException, ...]:
+        """The job's exception history, newest first."""
+
+    def configuration(self, job_id: str | None) -> tuple[ConfigSection, ...]:
+        """Settings of the job, if one is asked for, and of the cluster; secrets are hidden."""
+
+    def taskmanagers(self) -> tuple[TaskManager, ...]:
+        """Every registered TaskManager, by id."""
 
 
 class FlinkControlPort(Protocol):
@@ -73,6 +114,57 @@ class LakePort(Protocol):
         """The newest `limit` candles a symbol of `agg_1m`, deletes applied."""
 
 
+class FrontPort(Protocol):
+    """Reads the tables as of one checkpoint, so that what is behind it can be added exactly once."""
+
+    def front(self, search: frozenset[int] = frozenset()) -> Front:
+        """The newest checkpoint that both `agg_1m` and `raw_trades` hold; `search`: partitions to look back for."""
+
+    def candles(self, front: Front, symbol: str, limit: int) -> CandleSet:
+        """The newest `limit` candles of `symbol` as of `front`."""
+
+    def edges(self, front: Front, since_ms: int, before_ms: int | None = None) -> Mapping[MinuteKey, Edges]:
+        """First and last committed trade as of `front`, of every symbol's minutes in [`since_ms`, `before_ms`)."""
+
+
+class TailPort(Protocol):
+    """Reads trades from the topic as they come; commits nothing and joins no group."""
+
+    def ends(self) -> Mapping[int, tuple[int, int]]:
+        """The first and the next offset of every partition of the topic."""
+
+    def start(self, offsets: Mapping[int, int], highest_ts: Mapping[int, int]) -> None:
+        """Read from these offsets on, also when already reading; `highest_ts`: the newest `ts` below each of them."""
+
+    def poll(self, timeout_s: float) -> TailBatch:
+        """What was read since the last call; waits at most `timeout_s` for something. Never raises."""
+
+    def close(self) -> None:
+        """Stop reading."""
+
+
+class LakeDetailPort(Protocol):
+    """Looks into Iceberg tables, as of the current snapshot (`None`) or an older one.
+
+    What does not exist (yet) raises `NotFoundError`: a table, an expired snapshot.
+    """
+
+    def schema(self, table: str) -> TableSchema:
+        """Columns, partition specs, sort order, properties and place of the table."""
+
+    def change(self, table: str, snapshot_id: int) -> SnapshotChange:
+        """What the snapshot changed against its parent: files, and candle by candle the newest ones."""
+
+    def files(self, table: str, snapshot_id: int | None = None) -> TableFiles:
+        """The newest live files of the snapshot, and how well all of them suit readers."""
+
+    def rows(self, table: str, snapshot_id: int | None = None, limit: int = 200) -> RowSet:
+        """The newest `limit` live rows of the snapshot."""
+
+    def candles_at(self, snapshot_id: int | None, symbol: str | None, limit: int) -> CandleSet:
+        """The newest `limit` candles a symbol as the snapshot of `agg_1m` holds them."""
+
+
 class StackBackend(Protocol):
     """Runs (or only knows) the services."""
 
@@ -92,6 +184,19 @@ class StackBackend(Protocol):
         """The last `lines` log lines of a service; with `follow` new ones as they come."""
 
 
+class ProducerPort(Protocol):
+    """The background producer."""
+
+    def start(self, options: Mapping[str, str]) -> int:
+        """Start it and return its process id; `options` are its own flags without dashes."""
+
+    def stop(self) -> int | None:
+        """Stop it; how many messages were acknowledged, `None` where none ran."""
+
+    def status(self) -> ProducerStatus | None:
+        """What it does now; `None` where there is none."""
+
+
 class JobPort(Protocol):
     """Brings the job to a cluster, and remembers which job continued from which."""
 
@@ -109,3 +214,16 @@ class JobPort(Protocol):
 
     def start(self, point: RestorePoint | None, progress: ProgressSink) -> str:
         """Submit the job, restored from `point`, and return its id; the id and its parent are recorded."""
+
+
+class LogPort(Protocol):
+    """Reads the logs of services, producer and submissions, piece by piece."""
+
+    def services(self) -> tuple[LogInfo, ...]:
+        """What has or will have a log, in the order to show it."""
+
+    def tail(self, service: str, cursor: LogCursor | None = None) -> LogChunk:
+        """What was written after `cursor`, bounded; without a cursor the end of the log.
+
+        Raises `NotFoundError` while there is no log.
+        """

@@ -6,6 +6,7 @@ Nothing is read at import. The TOML file is `LAKEHOUSE_CONFIG`, else `lakehouse.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import tomllib
@@ -24,7 +25,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "backend": ("local",),
     "iceberg": ICEBERG_VERSIONS,
     "s3": ("s3proxy", "minio"),
+    "theme": ("dark", "light", "contrast"),
 }
+MIN_REFRESH_S, MAX_REFRESH_S = 0.2, 60.0
 PORTS = ("kafka_port", "flink_port", "s3_port", "s3_console_port")
 _WAREHOUSE = re.compile(r"s3a://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/[^/].*")
 RECORDED = ("iceberg", "s3", *PORTS)
@@ -56,6 +59,9 @@ class Settings:
     allowed_lateness_s: int = 3600
     ready_timeout_s: int = 180
     symbols: tuple[str, ...] = field(default=("BTCUSDT", "ETHUSDT", "SOLUSDT"))
+    theme: str = "dark"
+    refresh_interval_s: float = 1.0
+    keys: tuple[tuple[str, str], ...] = ()
 
     @property
     def kafka(self) -> str:
@@ -154,8 +160,12 @@ def _apply(settings: Settings, origin: str, layer: Mapping[str, Any]) -> Setting
 def _convert(origin: str, name: str, raw: Any, kind: Any) -> Any:
     if kind is int:
         return _positive_int(origin, name, raw)
+    if kind is float:
+        return _seconds(origin, name, raw)
     if kind is str:
         return _choice(origin, name, raw)
+    if name == "keys":
+        return _keys(origin, raw)
     parts = raw.split(",") if isinstance(raw, str) else raw
     if not isinstance(parts, list | tuple) or not all(isinstance(p, str) and p.strip() for p in parts):
         raise UsageError(f"{origin}: {name} must be a list of names, not {raw!r}.")
@@ -171,6 +181,26 @@ def _positive_int(origin: str, name: str, raw: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= highest:
         raise UsageError(f"{origin}: {name} must be a whole number from 1 to {highest}, not {raw!r}.")
     return value
+
+
+def _seconds(origin: str, name: str, raw: Any) -> float:
+    try:
+        value = math.nan if isinstance(raw, bool) else float(raw)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not MIN_REFRESH_S <= value <= MAX_REFRESH_S:
+        raise UsageError(f"{origin}: {name} must be from {MIN_REFRESH_S:g} to {MAX_REFRESH_S:g} seconds, not {raw!r}.")
+    return value
+
+
+def _keys(origin: str, raw: Any) -> tuple[tuple[str, str], ...]:
+    """A table of command → key as pairs; from the environment as `command=key` with semicolons between."""
+    if isinstance(raw, str):
+        parts = [part.partition("=") for part in raw.split(";") if part.strip()]
+        raw = {name.strip(): key.strip() for name, _, key in parts}
+    if not isinstance(raw, Mapping) or not all(isinstance(key, str) and key for key in raw.values()):
+        raise UsageError(f'{origin}: keys must be a table such as [keys] with submit = "S", not {raw!r}.')
+    return tuple(raw.items())
 
 
 def _choice(origin: str, name: str, raw: Any) -> str:

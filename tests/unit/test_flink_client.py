@@ -8,92 +8,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from tests.flink_server import BROKEN, PAYLOADS, Flink, dropped, recorded, spoiled, truncated
 from tui.clients import flink_parse as parse
 from tui.clients.flink import FlinkClient
+from tui.clients.flink_facts import NAMES_S, JobFacts
+from tui.clients.flink_facts import values as facts_values
+from tui.clients.flink_rest import FlinkRest
 from tui.model.errors import LakehouseError, NotFoundError, UnavailableError
 
-PAYLOADS = Path(__file__).parents[1] / "payloads" / "flink-1.19.3"
 JOB = "4107ac9ecfc1a7dfabccf3afdb38c791"
 SOURCE = "e3dfc0d7e9ecd8a43f85f0b68ebf3b80"
 WINDOW = "20b81e6244c17841eed51aec83fb46b4"
-
-
-def recorded(name: str) -> Any:
-    return json.loads((PAYLOADS / f"{name}.json").read_text())
-
-
-class Flink:
-    """A real HTTP server. `answers`: (method, path) → answers given in turn, the last one for ever.
-
-    An answer is a JSON value, (status, bytes), or a callable that gets the handler and does what it likes.
-    """
-
-    def __init__(self) -> None:
-        self.answers: dict[tuple[str, str], list[Any]] = {}
-        self.asked: list[tuple[str, str, bytes]] = []
-        self.released = threading.Event()
-        flink = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def answer(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                flink.asked.append((self.command, self.path, self.rfile.read(length)))
-                turns = flink.answers.get((self.command, self.path)) or flink.answers.get(
-                    (self.command, urlsplit(self.path).path), [(404, b'{"errors":["Not found."]}')]
-                )
-                answer = turns.pop(0) if len(turns) > 1 else turns[0]
-                if callable(answer):
-                    answer(self)
-                    return
-                status, body = answer if isinstance(answer, tuple) else (200, json.dumps(answer).encode())
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_GET = do_POST = do_PATCH = answer  # noqa: N815
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    def on(self, path: str, *answers: Any, method: str = "GET") -> Flink:
-        self.answers[(method, path)] = list(answers)
-        return self
-
-    def hang(self, _handler: BaseHTTPRequestHandler) -> None:
-        self.released.wait(20)
-
-    def close(self) -> None:
-        self.released.set()
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
-def truncated(handler: BaseHTTPRequestHandler) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Length", "5000")
-    handler.end_headers()
-    handler.wfile.write(b'{"flink-version": "1.1')
-    handler.close_connection = True
-
-
-def dropped(handler: BaseHTTPRequestHandler) -> None:
-    handler.close_connection = True
+LAKEHOUSE = "ccf68ad35138be3d81aa34a2587f0848"
+LAKEHOUSE_SOURCE = "cbc357ccb763df2852fee8c4fc7d55f2"
 
 
 @pytest.fixture
@@ -103,10 +36,22 @@ def flink() -> Iterator[Flink]:
     server.close()
 
 
+def source_metrics(*watermarks: str, idle_ms: tuple[int, ...] = (0, 0)) -> list[dict[str, str]]:
+    """What the subtasks of the recorded source say about their watermarks."""
+    found = []
+    for index, (watermark, idle) in enumerate(zip(watermarks, idle_ms, strict=True)):
+        operator = f"{index}.Source__trades[1]"
+        found.append({"id": f"{operator}.currentOutputWatermark", "value": watermark})
+        found.append({"id": f"{operator}.sourceIdleTime", "value": str(idle)})
+        found.append({"id": f"{operator}.watermarkLag", "value": str(5000 + index)})
+    return found
+
+
 @pytest.fixture
 def running(flink: Flink) -> Flink:
     """A cluster with the recorded job."""
     job = f"/jobs/{JOB}"
+    arriving = [{"id": "currentInputWatermark", "min": 1.795457323652e12, "max": 1.795457323700e12}]
     flink.on("/overview", recorded("overview"))
     line = {**recorded("jobs_overview")["jobs"][0], "jid": JOB, "state": "RUNNING", "end-time": -1}
     line["tasks"] = {**line["tasks"], "total": 4, "running": 4}
@@ -118,8 +63,13 @@ def running(flink: Flink) -> Flink:
     for vertex, name in ((SOURCE, "source"), (WINDOW, "window")):
         metrics = f"{job}/vertices/{vertex}/subtasks/metrics"
         flink.on(metrics, recorded(f"metric_ids_{name}"))
-        flink.on(f"{metrics}?get={'%2C'.join(parse.TASK_METRICS)}&agg=max%2Csum", recorded(f"metrics_{name}"))
-        flink.on(f"{job}/vertices/{vertex}/watermarks", recorded(f"watermarks_{name}"))
+        names = parse.TASK_METRICS if name == "source" else (*parse.TASK_METRICS, parse.INPUT_WATERMARK)
+        flink.on(
+            f"{metrics}?get={'%2C'.join(names)}&agg=max%2Csum%2Cmin",
+            [*recorded(f"metrics_{name}"), *arriving],
+        )
+    flink.on(f"{job}/metrics", [{"id": "numRestarts", "value": "2"}])
+    flink.on(f"{job}/vertices/{SOURCE}/metrics", source_metrics("1795457324652", "1795457323652"))
     return flink
 
 
@@ -152,7 +102,9 @@ def test_a_job_with_rates_watermark_and_checkpoints(running: Flink) -> None:
     assert job.summary.ended_at is None
     source, window = job.vertices
     assert source.name.startswith("Source: trades")
-    assert (source.busy_ratio, source.backpressured_ratio, source.watermark_ms) == (0.033, 0.0, None)
+    assert (source.busy_ratio, source.backpressured_ratio, source.watermark_ms) == (0.033, 0.0, 1_795_457_323_652)
+    assert (job.watermark_ms, job.watermark_lag_ms, job.restarts) == (1_795_457_323_652, 5001, 2)
+    assert job.running_since == datetime(2026, 11, 23, 18, 3, 30, 292_000, UTC)
     assert source.out_rate == pytest.approx(200.017, abs=0.001)
     assert (window.read_records, window.watermark_ms) == (107_290, 1_795_457_323_652)
     assert window.in_rate == pytest.approx(200, abs=2)
@@ -211,7 +163,7 @@ def test_exceptions_name_the_task_and_the_root_cause() -> None:
     (entry,) = parse.exceptions(recorded("exceptions_failed"))
     assert entry.name == "org.apache.flink.runtime.JobException"
     assert entry.message.endswith("Recovery is suppressed by NoRestartBackoffTimeStrategy")
-    assert parse.root_cause(entry.trace) == (
+    assert entry.cause == (
         "JsonParseException: Unrecognized token 'junk': was expecting "
         "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
     )
@@ -250,19 +202,114 @@ def test_with_two_readers_of_a_topic_the_slower_one_counts() -> None:
     assert parse.next_offsets(metrics, {"a0": 10.0, "b0": 7.0, "a1": 5.0, "b1": -1.0}) == {0: 8}
 
 
+NEVER = str(-(2**63))
+
+
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("watermarks", "idle_ms", "expected"),
     [
-        ([], None),
-        ([{"id": "0.currentInputWatermark", "value": "-9223372036854775808"}], None),
-        ([{"id": "0", "value": "1000"}, {"id": "1", "value": "-9223372036854775808"}], None),
-        ([{"id": "0", "value": "2000"}, {"id": "1", "value": "1000"}], 1000),
-        ([{"id": "0", "value": "soon"}], None),
-        ([{"id": "0"}], None),
+        ((NEVER, NEVER), (0, 0), None),
+        ((NEVER, "1000"), (0, 0), None),
+        (("2000", "1000"), (0, 0), (1000, 5001)),
+        (("2000", "1000"), (0, 60_000), (2000, 5000)),
+        (("2000", NEVER), (0, 60_000), (2000, 5000)),
+        (("2000", "1000"), (60_000, 60_000), (2000, 5000)),
+        ((NEVER, NEVER), (60_000, 60_000), None),
+        (("soon", "1000"), (0, 0), None),
+        ((), (), None),
     ],
 )
-def test_a_watermark_counts_only_when_every_subtask_has_one(answer: list[Any], expected: int | None) -> None:
-    assert parse.watermark(answer) == expected
+def test_a_source_has_the_watermark_of_its_slowest_subtask_that_reads(
+    watermarks: tuple[str, ...], idle_ms: tuple[int, ...], expected: object
+) -> None:
+    metrics = parse.values(source_metrics(*watermarks, idle_ms=idle_ms))
+    assert parse.source_watermark(metrics, "Source__trades[1]", len(watermarks), 10_000) == expected
+
+
+def test_the_watermark_behind_a_mini_batch_by_the_clock_is_not_event_time(flink: Flink) -> None:
+    """The job's own plan: what arrives behind the source is the clock's time, a multiple of the mini-batch."""
+    lakehouse(flink)
+    job = client(flink).job(LAKEHOUSE)
+    assert [vertex.watermark_ms for vertex in job.vertices] == [1_795_538_231_979, *[None] * 7]
+    assert (job.watermark_ms, job.watermark_lag_ms, job.restarts) == (1_795_538_231_979, 5069, 0)
+    assert job.vertices[1].in_rate == pytest.approx(50, abs=1)
+
+
+def test_offsets_and_checkpoints_cost_one_request_each_once_the_job_is_known(flink: Flink) -> None:
+    lakehouse(flink)
+    reader = client(flink)
+    for _ in range(3):
+        flink.asked.clear()
+        offsets, stats = reader.read_offsets(LAKEHOUSE), reader.checkpoints(LAKEHOUSE)
+    assert sorted(offsets) == [0, 2]
+    assert stats.interval_ms == 60_000
+    assert len(flink.asked) == 2
+    flink.asked.clear()
+    reader.job(LAKEHOUSE)
+    assert len(flink.asked) == 12
+
+
+def test_the_names_of_metrics_are_asked_anew_after_a_while(flink: Flink) -> None:
+    lakehouse(flink)
+    names = f"/jobs/{LAKEHOUSE}/vertices/{LAKEHOUSE_SOURCE}/subtasks/metrics"
+    now = [0.0]
+    facts = JobFacts(FlinkRest(flink.url, 5.0), lambda: now[0])
+    known = facts.metric_names(LAKEHOUSE, LAKEHOUSE_SOURCE)
+    flink.on(names, recorded("lakehouse_metric_ids_source")[:5])
+    assert facts.metric_names(LAKEHOUSE, LAKEHOUSE_SOURCE) == known
+    now[0] += NAMES_S + 1
+    assert len(facts.metric_names(LAKEHOUSE, LAKEHOUSE_SOURCE)) == 5
+
+
+def test_a_cluster_that_lost_the_job_is_noticed_by_its_offsets(flink: Flink) -> None:
+    lakehouse(flink)
+    reader = client(flink)
+    assert reader.read_offsets(LAKEHOUSE)
+    source = f"/jobs/{LAKEHOUSE}/vertices/{LAKEHOUSE_SOURCE}/subtasks/metrics"
+    flink.on(f"{source}?{urlencode({'get': ','.join(offset_names()), 'agg': 'max'})}", [])
+    flink.on(f"/jobs/{LAKEHOUSE}", (404, (PAYLOADS / "job_unknown.404.json").read_bytes()))
+    assert reader.read_offsets(LAKEHOUSE) == {}
+    with pytest.raises(NotFoundError, match="Could not find Flink job"):
+        reader.read_offsets(LAKEHOUSE)
+
+
+def test_more_names_than_one_request_has_room_for(flink: Flink) -> None:
+    names = [f"{index}.Source__messages[1].currentOutputWatermark" for index in range(300)]
+    flink.on("/metrics", answer_metrics)
+    found = facts_values(FlinkRest(flink.url, 5.0), "/metrics", names)
+    assert list(found) == names
+    assert all(len(path) < 3800 for _, path, _ in flink.asked)
+
+
+def answer_metrics(handler: BaseHTTPRequestHandler) -> None:
+    (asked,) = parse_qs(urlsplit(handler.path).query)["get"]
+    body = json.dumps([{"id": name, "value": "1"} for name in asked.split(",")]).encode()
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def offset_names() -> list[str]:
+    return list(parse.offset_metrics(parse.metric_ids(recorded("lakehouse_metric_ids_source")), "trades"))
+
+
+def lakehouse(flink: Flink) -> None:
+    """A cluster with the lakehouse's own job, as recorded."""
+    job = f"/jobs/{LAKEHOUSE}"
+    flink.on(job, recorded("lakehouse_job")).on(f"{job}/metrics", recorded("lakehouse_job_metrics"))
+    flink.on(f"{job}/checkpoints", recorded("lakehouse_checkpoints"))
+    flink.on(f"{job}/checkpoints/config", recorded("lakehouse_checkpoints_config"))
+    for vertex in recorded("lakehouse_job")["vertices"]:
+        metrics = f"{job}/vertices/{vertex['id']}/subtasks/metrics"
+        flink.on(metrics, recorded("lakehouse_aggregated_behind"))
+    source = f"{job}/vertices/{LAKEHOUSE_SOURCE}"
+    flink.on(f"{source}/metrics", recorded("lakehouse_metrics_source"))
+    flink.on(f"{source}/subtasks/metrics", recorded("lakehouse_metric_ids_source"))
+    asked = urlencode({"get": ",".join(parse.TASK_METRICS), "agg": "max,sum,min"})
+    flink.on(f"{source}/subtasks/metrics?{asked}", recorded("lakehouse_aggregated_source"))
+    asked = urlencode({"get": ",".join(offset_names()), "agg": "max"})
+    flink.on(f"{source}/subtasks/metrics?{asked}", recorded("lakehouse_offsets"))
 
 
 def test_a_value_that_is_not_a_number_is_left_out() -> None:
@@ -284,22 +331,6 @@ READS: dict[str, Callable[[FlinkClient], object]] = {
     "savepoint": lambda c: c.stop_with_savepoint(JOB, "s3a://x", 1.0),
     "cancel": lambda c: c.cancel(JOB, 1.0),
     "wait": lambda c: c.wait_running(JOB, 1.0),
-}
-BROKEN = {
-    "html": (200, b"<html><body>Welcome to nginx!</body></html>"),
-    "empty": (200, b""),
-    "half": (200, b'{"flink-version": "1.1'),
-    "list": (200, b"[]"),
-    "null": (200, b"null"),
-    "number": (200, b"5"),
-    "other": (
-        200,
-        b'{"jobs": [1], "vertices": [null], "latest": 3, "status": [], "exceptionHistory": {"entries": [7]}}',
-    ),
-    "missing": (200, b'{"jobs": [{}], "vertices": [{}], "counts": {}, "exceptionHistory": {"entries": [{}]}}'),
-    "html 503": (503, b"<html>busy</html>"),
-    "redirect": (302, b""),
-    "binary": (200, b"\xff\xfe\x00"),
 }
 
 
@@ -336,23 +367,6 @@ def test_every_field_a_parser_needs_may_be_missing_or_wrong() -> None:
                 refused += 1
                 assert "\n" not in str(error)
     assert refused > 100
-
-
-def spoiled(value: Any) -> Iterator[Any]:
-    """Every variant of `value` with one field missing, null, of another type or far out of range."""
-    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in list(entries):
-        for other in (None, "x", -(2**63), [], {}, True, 1.5, 10**30):
-            copy = value.copy()
-            copy[key] = other
-            yield copy
-        for variant in spoiled(inner):
-            copy = value.copy()
-            copy[key] = variant
-            yield copy
-    if isinstance(value, dict):
-        for key in value:
-            yield {k: v for k, v in value.items() if k != key}
 
 
 def test_5xx_is_tried_again_when_reading(flink: Flink) -> None:

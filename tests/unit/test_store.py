@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from tui.core.refresh import Refresh, Schedule
+from tui.core.refresh import Refresh
+from tui.core.sources import Source
 from tui.core.store import HISTORY, State, apply
 from tui.model.kafka import PartitionLag, TopicLag
 from tui.model.reading import Reading
@@ -45,10 +46,24 @@ def test_apply_leaves_the_old_state_as_it_was() -> None:
 
 
 def test_rates_and_time_to_catch_up() -> None:
-    state = apply(apply(State(), lag(0, 100, 0)), lag(10, 200, 150))
+    state = State()
+    for reading in (lag(-5, 50, 0), lag(0, 100, 0), lag(1, 110, 15), lag(10, 200, 150)):
+        state = apply(state, reading)
     rates = state.rates[0]
     assert (rates.in_rate, rates.out_rate) == (10.0, 15.0)
     assert rates.eta_s == 50 / 5.0
+
+
+def test_an_offset_that_moves_in_steps_has_a_steady_rate() -> None:
+    state = State()
+    for second in range(60):
+        read = 50 * (10 * (second // 10))  # Flink tells it every ten seconds
+        state = apply(state, lag(second, 50 * second, read))
+        if second >= 30:
+            assert state.rates[0].out_rate == 50.0
+    for second in range(60, 80):
+        state = apply(state, lag(second, 50 * second, 2500))
+    assert state.rates[0].out_rate == 0.0
 
 
 def test_what_is_unknown_stays_unknown() -> None:
@@ -73,6 +88,11 @@ def test_history_is_bounded() -> None:
     assert len(state.lag_history) == HISTORY
 
 
+def test_the_same_moment_twice_is_one_point() -> None:
+    state = apply(apply(State(), lag(1, 5, 5)), lag(1, 5, 5))
+    assert len(state.lag_history) == 1
+
+
 def test_lag_is_never_negative_and_counts_from_the_log_start() -> None:
     assert PartitionLag(0, 0, 5, 9, None).lag_committed == 0
     assert PartitionLag(0, 100, 150, 20, None).lag_committed == 50
@@ -80,19 +100,37 @@ def test_lag_is_never_negative_and_counts_from_the_log_start() -> None:
 
 
 def test_one_fetch_at_a_time_until_its_deadline() -> None:
-    refresh = Refresh({"lag": Schedule(interval_s=1, deadline_s=5)})
-    assert refresh.due(0.0) == {"lag": 1}
-    assert refresh.due(3.0) == {}
-    assert refresh.overdue(3.0) == ("lag",)
-    assert refresh.due(5.0) == {"lag": 2}
+    refresh, sources = Refresh(1.0), {"lag": Source(int, deadline_s=5)}
+    assert refresh.due(sources, 0.0) == {"lag": 1}
+    assert refresh.due(sources, 3.0) == {}
+    assert refresh.late_s("lag", 3.0) == 3.0
+    assert refresh.due(sources, 5.0) == {"lag": 2}
 
 
 def test_a_late_answer_of_an_older_fetch_is_dropped() -> None:
-    refresh = Refresh({"lag": Schedule(1, 5)})
-    refresh.due(0.0)
-    refresh.due(5.0)
+    refresh, sources = Refresh(1.0), {"lag": Source(int, deadline_s=5)}
+    refresh.due(sources, 0.0)
+    refresh.due(sources, 5.0)
     assert not refresh.accept(Reading("lag", T0, 1))
     assert refresh.accept(Reading("lag", T0, 2))
+    assert refresh.late_s("lag", 5.1) is None
     assert not refresh.accept(Reading("lag", T0, 2))
-    assert refresh.due(5.5) == {}
-    assert refresh.due(6.0) == {"lag": 3}
+    assert refresh.due(sources, 5.5) == {}
+    assert refresh.due(sources, 6.0) == {"lag": 3}
+
+
+def test_sources_of_one_interval_stay_together_though_the_timer_is_early() -> None:
+    refresh, sources = Refresh(1.0), {"lag": Source(int), "jobs": Source(int)}
+    for name, generation in refresh.due(sources, 0.0).items():
+        assert refresh.accept(Reading(name, T0, generation))
+    assert refresh.due(sources, 0.94) == {}
+    assert refresh.due(sources, 0.96) == {"lag": 2, "jobs": 2}
+
+
+def test_a_source_is_never_fetched_more_often_than_it_or_the_user_wants() -> None:
+    refresh, sources = Refresh(2.0), {"lag": Source(int), "job": Source(int, interval_s=5)}
+    for name, generation in refresh.due(sources, 0.0).items():
+        assert refresh.accept(Reading(name, T0, generation))
+    assert refresh.due(sources, 1.9) == {}
+    assert refresh.due(sources, 2.0) == {"lag": 2}
+    assert refresh.due(sources, 5.0) == {"job": 2}

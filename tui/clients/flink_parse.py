@@ -9,10 +9,12 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
-from tui.model.errors import UnavailableError
+from tui.model.errors import NotFoundError, UnavailableError
 from tui.model.flink import Checkpoint, CheckpointStats, ClusterInfo, JobException, JobSummary, Vertex
+from tui.model.traces import first_line, root_cause
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
@@ -24,6 +26,8 @@ TASK_METRICS: Final = (
     "numRecordsOutPerSecond",
 )
 """What every task reports; one name that a vertex does not know would empty the whole aggregated answer."""
+INPUT_WATERMARK: Final = "currentInputWatermark"
+"""What every task but a source reports besides."""
 _NO_WATERMARK = -(2**63)  # Long.MIN_VALUE: no watermark has arrived yet
 
 
@@ -52,6 +56,13 @@ def moment(epoch_ms: int) -> datetime:
         return datetime.fromtimestamp(epoch_ms / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         raise UnavailableError(f"Flink gave an impossible time ({epoch_ms} ms).") from None
+
+
+def job_path(job_id: str) -> str:
+    """Where the REST server tells about a job; `NotFoundError` for what is no job id."""
+    if not re.fullmatch(r"[0-9a-f]{32}", job_id):
+        raise NotFoundError(f"{job_id!r} is not a job id (32 hexadecimal digits); `lakehouse-tui jobs` lists them.")
+    return f"/jobs/{job_id}"
 
 
 def cluster(answer: object) -> ClusterInfo:
@@ -96,6 +107,13 @@ def job(answer: object) -> tuple[JobSummary, tuple[Vertex, ...]]:
     return summary, vertices
 
 
+def running_since(answer: object) -> datetime | None:
+    """`GET /jobs/:id`: when the job that runs now switched to running, at its start or its newest restart."""
+    since_ms = maybe(maybe(answer, "timestamps", dict), "RUNNING", int)
+    running = maybe(answer, "state", str) == "RUNNING"
+    return moment(since_ms) if running and since_ms is not None and since_ms > 0 else None
+
+
 def _vertex(answer: object) -> Vertex:
     what = "a vertex"
     counts = get(answer, "metrics", dict, what)
@@ -134,16 +152,59 @@ def ratio(ms_per_second: float | None) -> float | None:
     return None if ms_per_second is None else min(1.0, max(0.0, ms_per_second / 1000))
 
 
-def watermark(answer: object) -> int | None:
-    """`GET …/watermarks` (a bare list): the lowest of all subtasks in epoch ms; `None` until every one has one."""
+def watermark(value: float | None) -> int | None:
+    """A watermark metric in epoch ms; `None` before the first watermark."""
+    return None if value is None or value <= _NO_WATERMARK else int(value)
+
+
+def source_watermark(
+    metrics: Mapping[str, float], operator: str, parallelism: int, idle_ms: float
+) -> tuple[int, int | None] | None:
+    """The watermark of a source (epoch ms) and its lag (ms) out of `<subtask>.<operator>.<metric>`.
+
+    The lowest of all subtasks that still read; one that has had nothing to read for `idle_ms` counts only when all
+    have, and then the highest does: so Flink merges the watermarks of idle inputs.
+    """
+    reading: list[tuple[int, int | None]] = []
+    idle: list[tuple[int, int | None]] = []
+    for name in (f"{index}.{operator}" for index in range(parallelism)):
+        reached = watermark(metrics.get(f"{name}.currentOutputWatermark"))
+        is_idle = metrics.get(f"{name}.sourceIdleTime", 0) > idle_ms
+        if reached is not None:
+            (idle if is_idle else reading).append((reached, whole(metrics.get(f"{name}.watermarkLag"))))
+        elif not is_idle:
+            return None
+    by_time = itemgetter(0)
+    return min(reading, key=by_time) if reading else max(idle, key=by_time, default=None)
+
+
+def values(answer: object) -> dict[str, float]:
+    """`GET …/metrics?get=…`: metric → value, for those that are known and are finite numbers."""
     if not isinstance(answer, list):
-        raise UnavailableError("Flink's answer about watermarks is no list: is this Flink's REST port?")
-    values = [maybe(line, "value", str) for line in answer]
+        raise UnavailableError("Flink's answer about metrics is no list: is this Flink's REST port?")
+    found: dict[str, float] = {}
+    for line in answer:
+        name, text = maybe(line, "id", str), maybe(line, "value", str)
+        if name is not None and text is not None and (number := _number(text)) is not None:
+            found[name] = number
+    return found
+
+
+def whole(value: float | None) -> int | None:
+    """A metric that counts."""
+    return None if value is None else int(value)
+
+
+def _number(text: str) -> float | None:
+    """Whole numbers stay exact: a float has no room for every count of 64 bits."""
     try:
-        numbers = [int(value) for value in values if value is not None]
+        return int(text)
     except ValueError:
-        return None
-    return min(numbers) if numbers and min(numbers) > _NO_WATERMARK else None
+        try:
+            number = float(text)
+        except ValueError:
+            return None
+        return number if math.isfinite(number) else None
 
 
 def metric_ids(answer: object) -> list[str]:
@@ -157,6 +218,12 @@ def offset_metrics(ids: Iterable[str], topic: str) -> dict[str, int]:
     """Metric name → partition, for `….KafkaSourceReader.topic.<topic>.partition.<n>.currentOffset`."""
     pattern = re.compile(rf"KafkaSourceReader\.topic\.{re.escape(topic)}\.partition\.(\d+)\.currentOffset$")
     return {name: int(found[1]) for name in ids if (found := pattern.search(name))}
+
+
+def source_operator(ids: Iterable[str]) -> str | None:
+    """The name of the source among the chained operators of a task, out of the task's metric names."""
+    suffix = ".sourceIdleTime"
+    return next((name.removesuffix(suffix) for name in ids if name.endswith(suffix)), None)
 
 
 def next_offsets(partitions: Mapping[str, int], values: Mapping[str, float]) -> dict[int, int]:
@@ -183,11 +250,13 @@ def checkpoints(answer: object, config: object) -> CheckpointStats:
         in_progress=get(counts, "in_progress", int, what),
         restored_id=None if restored is None else get(restored, "id", int, what),
         interval_ms=interval if interval is not None and 0 < interval < 2**62 else None,  # Long.MAX: none
-        history=tuple(_checkpoint(line) for line in items(answer, "history", what)),
+        history=tuple(checkpoint(line) for line in items(answer, "history", what)),
+        restored_path=maybe(restored, "external_path", str),
     )
 
 
-def _checkpoint(answer: object) -> Checkpoint:
+def checkpoint(answer: object) -> Checkpoint:
+    """One line of the history, or `GET …/checkpoints/details/:checkpoint`."""
     what = "a checkpoint"
     status = get(answer, "status", str, what)
     done = status == "COMPLETED"
@@ -223,19 +292,6 @@ def _exception(entry: object) -> JobException:
         trace=trace,
         task=maybe(entry, "taskName", str),
     )
-
-
-def first_line(text: str | None) -> str | None:
-    """The first line that is not blank, or `None`."""
-    return next((line.strip() for line in (text or "").splitlines() if line.strip()), None)
-
-
-def root_cause(trace: str | None) -> str | None:
-    """The innermost cause of a Java stack trace, without its class's package: what a reader needs first."""
-    lines = [line.strip() for line in (trace or "").splitlines()]
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    cause = causes[-1] if causes else first_line(trace)
-    return None if cause is None else re.sub(r"^(?:[a-z_]\w*\.)+(?=[A-Z])", "", cause).rstrip(".")
 
 
 def operation(answer: object) -> Json | None:

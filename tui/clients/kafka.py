@@ -78,13 +78,17 @@ class KafkaClient:
 
     def _partitions(self, deadline: float) -> dict[int, bool]:
         """Partition → whether it has a leader."""
+        return {p.id: p.leader is not None and p.leader.id >= 0 for p in self._described(deadline)}
+
+    def _described(self, deadline: float) -> list[Any]:
+        """What Kafka tells of each partition: `id`, `leader`, `replicas`, `isr`."""
         topics = TopicCollection([self._topic])  # this request, unlike others, never creates the topic
         asked = self._connection().describe_topics(topics, request_timeout=_left(deadline))
         try:
             described = asked[self._topic].result(_left(deadline) + _GRACE_S)
         except (KafkaException, FutureTimeoutError) as error:
             raise self._failure(error) from None
-        return {p.id: p.leader is not None and p.leader.id >= 0 for p in described.partitions}
+        return list(described.partitions)
 
     def _failure(self, error: Exception) -> NotFoundError | UnavailableError:
         cause = error.args[0] if error.args else None

@@ -1,7 +1,7 @@
 """Who fetches when: at most one fetch a source is in flight, and a late answer never replaces a newer one.
 
-Pure bookkeeping: the caller asks `due`, runs the fetch in a worker of its own, and hands the result to `accept`.
-Times are seconds of a monotonic clock, handed in.
+Pure bookkeeping: the caller asks `due` with the sources of the moment, runs each fetch in a worker of its own, and
+hands the result to `accept`. Times are seconds of a monotonic clock, handed in.
 """
 
 from __future__ import annotations
@@ -9,15 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from tui.core.sources import Source
 from tui.model.reading import Reading
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """One source: how often it is fetched, and after how long a fetch that hangs is given up."""
-
-    interval_s: float
-    deadline_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,37 +22,42 @@ class Flight:
     running: bool = False
 
 
+SLACK_S = 0.05
+"""How much too early a fetch may be: sources of one interval stay together, though timers are never exact."""
+
+
 class Refresh:
-    """Generations and deadlines of all sources."""
+    """Generations and deadlines of all sources; `interval_s` is how often they are fetched at most."""
 
-    def __init__(self, schedules: Mapping[str, Schedule]) -> None:
-        self._schedules = dict(schedules)
-        self._flights = dict.fromkeys(self._schedules, Flight())
+    def __init__(self, interval_s: float = 1.0) -> None:
+        self.interval_s = interval_s
+        self._flights: dict[str, Flight] = {}
 
-    def due(self, now: float) -> dict[str, int]:
+    def due(self, sources: Mapping[str, Source], now: float) -> dict[str, int]:
         """The sources to fetch now, each with the generation its result must carry."""
-        return {source: self.begin(source, now) for source in self._schedules if self._is_due(source, now)}
+        return {name: self.begin(name, now) for name, source in sources.items() if self._is_due(name, source, now)}
 
-    def begin(self, source: str, now: float) -> int:
-        """Start a fetch of `source` at once (a key asks for it); the one in flight, if any, is outdated."""
-        flight = Flight(self._flights[source].generation + 1, now, running=True)
-        self._flights[source] = flight
+    def begin(self, name: str, now: float) -> int:
+        """Start a fetch of `name` at once (a key asks for it); the one in flight, if any, is outdated."""
+        flight = Flight(self._flights.get(name, Flight()).generation + 1, now, running=True)
+        self._flights[name] = flight
         return flight.generation
 
-    def _is_due(self, source: str, now: float) -> bool:
-        flight, schedule = self._flights[source], self._schedules[source]
-        if flight.generation == 0:
+    def _is_due(self, name: str, source: Source, now: float) -> bool:
+        flight = self._flights.get(name)
+        if flight is None:
             return True
         waited = now - flight.started_at
-        return waited >= (schedule.deadline_s if flight.running else schedule.interval_s)
+        return waited >= (source.deadline_s if flight.running else self.period_s(source) - SLACK_S)
 
-    def overdue(self, now: float) -> tuple[str, ...]:
-        """Sources whose fetch is in flight for longer than their interval, so that what is shown grows old."""
-        return tuple(
-            source
-            for source, flight in self._flights.items()
-            if flight.running and now - flight.started_at > self._schedules[source].interval_s
-        )
+    def period_s(self, source: Source) -> float:
+        """Seconds between two fetches of `source`."""
+        return source.interval_s if source.own_pace else max(self.interval_s, source.interval_s)
+
+    def late_s(self, name: str, now: float) -> float | None:
+        """Since how many seconds a fetch of `name` is in flight; `None` when none is."""
+        flight = self._flights.get(name)
+        return now - flight.started_at if flight is not None and flight.running else None
 
     def accept(self, reading: Reading[object]) -> bool:
         """Whether `reading` answers the newest fetch of its source; an outdated one is dropped."""

@@ -65,7 +65,8 @@ def apply(state: State, reading: Reading[Any]) -> State:
     shown = _after(state.shown(reading.source), reading)
     state = replace(state, sources=MappingProxyType({**state.sources, reading.source: shown}))
     if reading.ok and isinstance(reading.value, TopicLag):
-        history = (*state.lag_history, reading.value)[-HISTORY:]
+        before = tuple(lag for lag in state.lag_history if lag.taken_at != reading.value.taken_at)
+        history = (*before, reading.value)[-HISTORY:]
         state = replace(state, lag_history=history, rates=MappingProxyType(_rates(history)))
     return state
 
@@ -91,7 +92,7 @@ def _rates(history: tuple[TopicLag, ...]) -> dict[int, PartitionRates]:
     for now in newest.partitions:
         then = before.get(now.partition)
         in_rate = _rate(then.high if then else None, now.high, seconds)
-        out_rate = _rate(then.read if then else None, now.read, seconds)
+        out_rate = _read_rate(history, now.partition)
         rates[now.partition] = PartitionRates(in_rate, out_rate, _eta(now.lag_read, in_rate, out_rate))
     return rates
 
@@ -99,6 +100,37 @@ def _rates(history: tuple[TopicLag, ...]) -> dict[int, PartitionRates]:
 def _rate(then: int | None, now: int | None, seconds: float) -> float | None:
     """Records a second; a counter that went back (a topic made anew, a job restored) is unknown, not negative."""
     return None if then is None or now is None or now < then else (now - then) / seconds
+
+
+READ_WINDOW_S = 30.0
+READ_QUIET_S = 15.0
+"""Flink's metrics are up to 10 s old: an offset that stood still for so long is one that is not read."""
+
+
+def _read_rate(history: tuple[TopicLag, ...], partition: int) -> float | None:
+    """Records a second that the job reads: from step to step, because the offset that Flink tells moves in steps.
+
+    The first reading says nothing about when its step was (Flink renews its metrics only while somebody looks), so it
+    is left out.
+    """
+    newest = history[-1].taken_at
+    steps: list[tuple[datetime, int]] = []
+    for lag in history:
+        read = next((p.read for p in lag.partitions if p.partition == partition), None)
+        if read is None or (steps and read < steps[-1][1]):  # a job restored from a checkpoint reads again
+            steps = []
+        if read is not None and (not steps or read != steps[-1][1]):
+            steps.append((lag.taken_at, read))
+    if not steps:
+        return None
+    quiet_s = (newest - steps[-1][0]).total_seconds()
+    if quiet_s > READ_QUIET_S:
+        return 0.0
+    recent = [s for s in steps[1:] if (newest - s[0]).total_seconds() <= READ_WINDOW_S]
+    if len(recent) < 2:
+        return None
+    seconds = (recent[-1][0] - recent[0][0]).total_seconds()
+    return (recent[-1][1] - recent[0][1]) / seconds if seconds > 0 else None
 
 
 def _eta(lag: int | None, in_rate: float | None, out_rate: float | None) -> float | None:

@@ -25,6 +25,8 @@ from tui.ports import FlinkPort, KafkaPort
 
 RAW, BAD, CANDLES = "raw_trades", "bad_trades", "agg_1m"
 TABLES = (RAW, BAD, CANDLES)
+NAMES = ("services", "topic", "job", "checkpoint", "snapshots", "ledger", "candles", "keys")
+"""The checks, in the order in which they are made."""
 
 T = TypeVar("T")
 

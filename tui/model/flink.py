@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from tui.model.traces import root_cause
+
 RUNNING_STATES = frozenset({"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "RECONCILING", "FAILING", "CANCELLING"})
 """Job states in which the job still holds its slots; submitting another one is refused."""
 
@@ -28,7 +30,10 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointStats:
-    """Counts since the job started, and its newest checkpoints, newest first."""
+    """Counts since the job started, and its newest checkpoints, newest first.
+
+    `restored_id` and `restored_path` tell the checkpoint that the job continued from, at its last start or restart.
+    """
 
     completed: int
     failed: int
@@ -36,6 +41,7 @@ class CheckpointStats:
     restored_id: int | None
     interval_ms: int | None
     history: tuple[Checkpoint, ...]
+    restored_path: str | None = None
 
     @property
     def last_completed(self) -> Checkpoint | None:
@@ -45,7 +51,13 @@ class CheckpointStats:
 
 @dataclass(frozen=True, slots=True)
 class Vertex:
-    """One vertex of the job graph; rates are records a second, ratios 0 to 1, `None` unknown."""
+    """One vertex of the job graph; rates are records a second, ratios 0 to 1, `None` unknown.
+
+    Rates are sums of the subtasks, averaged by Flink over a minute; ratios are those of the busiest subtask.
+    `watermark_ms` is event time (epoch ms): of a source its own, of any other vertex the lowest that arrives there,
+    and unknown behind an operator that replaces watermarks by the clock. `watermark_lag_ms`: how far a source's was
+    behind the clock when the source measured it.
+    """
 
     id: str
     name: str
@@ -59,6 +71,7 @@ class Vertex:
     in_rate: float | None = None
     out_rate: float | None = None
     watermark_ms: int | None = None
+    watermark_lag_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +94,20 @@ class JobSummary:
 
 @dataclass(frozen=True, slots=True)
 class JobDetail:
-    """A job with its vertices and checkpoints."""
+    """A job with its vertices and checkpoints.
+
+    `running_since`: when it last began (again) to run, `None` while it does not. `watermark_ms`: the event time that
+    the slowest source has reached (epoch ms), and `watermark_lag_ms` how far that was behind the clock when the
+    source measured it.
+    """
 
     summary: JobSummary
     vertices: tuple[Vertex, ...]
     checkpoints: CheckpointStats
+    restarts: int | None = None
+    running_since: datetime | None = None
+    watermark_ms: int | None = None
+    watermark_lag_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +119,11 @@ class JobException:
     message: str
     trace: str
     task: str | None = None
+
+    @property
+    def cause(self) -> str:
+        """The innermost cause, in one line."""
+        return root_cause(self.trace) or self.message
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class LakeAudit:
 
     def _rows(self, table: str, snapshot_id: int, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         meta = self._lake.metadata(table)
-        return (batch for _, batch in self._lake.rows(meta, snapshot_id, columns))
+        return self._lake.rows(meta, snapshot_id, columns)
 
 
 def _runs(batch: pa.RecordBatch) -> Iterator[OffsetRun]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tui.clients.lake.deletes import KeyIndex
-from tui.clients.lake.files import FileEntry
+from tui.clients.lake.files import DATA, FileEntry, bound
+from tui.clients.lake.metadata import TableMetadata
 from tui.clients.lake.scan import Between
 from tui.model.candles import Candle
 
@@ -21,6 +22,9 @@ VALUES = (
 COLUMNS = (*KEY, "window_end", *VALUES)
 _COMPACT_ROWS = 200_000
 _INT64_MAX = 2**63 - 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STEPS = (1, 4, 24)
+"""How many times `limit` minutes to look back before reading everything."""
 _STEPWISE_MOST = 1_000_000
 """A larger limit reads everything at once: stepping back so far would do so anyway."""
 
@@ -28,38 +32,57 @@ _STEPWISE_MOST = 1_000_000
 class Rows(Protocol):
     """Live rows of one snapshot of `agg_1m`, oldest data file first."""
 
-    def __call__(self, where: tuple[Between, ...]) -> Iterator[tuple[FileEntry, pa.RecordBatch]]:
+    def __call__(self, where: tuple[Between, ...]) -> Iterator[pa.RecordBatch]:
         """Rows with the columns `COLUMNS` that pass the filter."""
 
 
-def read_candles(rows: Rows, symbol: str | None, limit: int | None, newest: datetime | None) -> tuple[Candle, ...]:
+Span = tuple[datetime, datetime]
+"""The lowest and the highest `window_start` that the files can hold."""
+
+
+def span_of(table: TableMetadata, files: Sequence[FileEntry]) -> Span | None:
+    """Lowest and highest `window_start` by the bounds of the data files, `None` when one has no bounds."""
+    field = table.column("window_start")
+    data = [f for f in files if f.content == DATA]
+    lows = [bound(field.type, f.lower.get(field.id)) for f in data]
+    highs = [bound(field.type, f.upper.get(field.id)) for f in data]
+    if not data or None in lows or None in highs:
+        return None
+    low, high = (_EPOCH + timedelta(microseconds=us) for us in (min(lows), max(highs)))
+    return low, high
+
+
+def read_candles(rows: Rows, symbol: str | None, limit: int | None, span: Span | None) -> tuple[Candle, ...]:
     """Candles ordered by (`window_start`, `symbol`): the newest `limit` a symbol.
 
-    With a symbol and a limit only the newest minutes are read, up to `newest` (the highest `window_start` that
-    the files can hold); gaps in time make it read on, further back.
+    With a symbol and a limit only the newest minutes are read; gaps in time make it read on, further back.
     """
     where = () if symbol is None else (Between("symbol", symbol, symbol),)
     limit = None if limit is None else min(limit, _INT64_MAX)
     table: pa.Table | None = None
-    if symbol is not None and limit is not None and limit <= _STEPWISE_MOST and newest is not None:
-        for factor in (2, 20):
-            since = newest - timedelta(minutes=limit * factor)
-            table = _newest(rows((*where, Between("window_start", since))), limit)
-            if table.num_rows >= limit:
+    if symbol is not None and limit is not None and limit <= _STEPWISE_MOST and span is not None:
+        for factor in _STEPS:
+            since = span[1] - timedelta(minutes=limit * factor)
+            if since <= span[0]:
                 break
-        else:
-            table = None
+            found = _newest(rows((Between("window_start", since), *where)), limit)
+            if found.num_rows >= limit:
+                table = found
+                break
     if table is None:
         table = _newest(rows(where), limit)
-    return tuple(
-        Candle(**row) for row in table.sort_by([("window_start", "ascending"), ("symbol", "ascending")]).to_pylist()
-    )
+    return as_candles(table.sort_by([("window_start", "ascending"), ("symbol", "ascending")]))
 
 
-def _newest(rows: Iterator[tuple[FileEntry, pa.RecordBatch]], limit: int | None) -> pa.Table:
+def as_candles(table: pa.Table) -> tuple[Candle, ...]:
+    """The rows of a table with the columns `COLUMNS`."""
+    return tuple(Candle(**row) for row in table.to_pylist())
+
+
+def _newest(rows: Iterator[pa.RecordBatch], limit: int | None) -> pa.Table:
     kept: pa.Table | None = None
     waiting: list[pa.RecordBatch] = []
-    for _, batch in rows:
+    for batch in rows:
         waiting.append(batch)
         if sum(b.num_rows for b in waiting) >= _COMPACT_ROWS:
             kept, waiting = _compact(kept, waiting, limit), []

@@ -6,7 +6,6 @@ to data with a lower one; equality deletes of a partitioned spec stay within the
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
@@ -67,21 +66,19 @@ class EqualityDeletes:
         self._parts.append((sequence, batch))
         self.highest = max(self.highest, sequence)
 
-    def applies_to(self, file: FileEntry) -> bool:
-        """Whether any of these deletes can concern the data file."""
-        return self.highest > file.sequence and (self._scope is None or self._scope == file.scope)
+    def concerns(self, scope: object, oldest: int) -> bool:
+        """Whether any of these deletes can hit rows of that scope, the oldest of them with sequence `oldest`."""
+        return self.highest > oldest and (self._scope is None or self._scope == scope)
 
-    def deleted(self, file: FileEntry, keys: Sequence[pa.Array]) -> pa.Array:
-        """A mask of the rows with these key columns that are deleted from the data file."""
+    def deleted(self, sequences: pa.Array, keys: Sequence[pa.Array]) -> pa.Array:
+        """A mask of the rows with these data sequence numbers and key columns that are deleted."""
         index = self._index or self._build()
         newest = pc.take(self._newest, index.lookup(keys))
-        return pc.fill_null(pc.greater(newest, file.sequence), fill_value=False)
+        return pc.fill_null(pc.greater(newest, sequences), fill_value=False)
 
     def _build(self) -> KeyIndex:
         rows = pa.Table.from_batches([batch for _, batch in self._parts])
-        sequences = pa.concat_arrays(
-            [pa.repeat(pa.scalar(sequence, pa.int64()), batch.num_rows) for sequence, batch in self._parts]
-        )
+        sequences = repeated((batch.num_rows, sequence) for sequence, batch in self._parts)
         self._parts.clear()
         self._index = index = KeyIndex(rows.columns)
         grouped = pa.table({"code": index.codes, "sequence": sequences}).group_by("code")
@@ -91,18 +88,57 @@ class EqualityDeletes:
 
 
 class PositionDeletes:
-    """Deleted row positions by data file."""
+    """Deleted row positions of some data files, which are known by their place in `files`."""
 
-    def __init__(self) -> None:
-        self._positions: dict[str, list[tuple[int, pa.Array]]] = defaultdict(list)
+    def __init__(self, files: Sequence[FileEntry]) -> None:
+        self._uris = pa.array([f.uri for f in files], pa.string())
+        self._sequences = pa.array([f.sequence for f in files], pa.int64())
+        self._parts: list[pa.Array] = []
+        self._codes: pa.Array | None = None
+        self._ends: dict[int, tuple[int, int]] = {}
 
-    def add(self, sequence: int, batch: pa.RecordBatch, wanted: Iterable[str]) -> None:
-        """Take up (`file_path`, `pos`) rows of one delete file, for the data files in `wanted`."""
-        paths, positions = batch.columns
-        for path in set(pc.unique(paths).to_pylist()).intersection(wanted):
-            self._positions[path].append((sequence, positions.filter(pc.equal(paths, path))))
+    def add(self, parts: Sequence[tuple[int, pa.RecordBatch]]) -> None:
+        """Take up (`file_path`, `pos`) rows with the sequence numbers of their delete files."""
+        rows = pa.concat_batches([batch for _, batch in parts])
+        paths, positions = rows.columns
+        files = pc.index_in(paths, value_set=self._uris, skip_nulls=True)
+        deletes = repeated((batch.num_rows, sequence) for sequence, batch in parts)
+        hit = pc.less_equal(pc.take(self._sequences, files), deletes)  # null for a file that is not wanted
+        self._parts.append(row_codes(files.filter(hit), positions.filter(hit)))
 
-    def of(self, file: FileEntry) -> pa.Array | None:
-        """The deleted positions of the data file, `None` when there are none."""
-        found = [p for sequence, p in self._positions.get(file.uri, ()) if file.sequence <= sequence]
-        return pa.concat_arrays(found) if found else None
+    def deleted(self, first: int, last: int, codes: pa.Array) -> pa.Array | None:
+        """A mask of the rows with these `row_codes`, all in files `first` to `last`; `None` when none is deleted."""
+        known = self._codes if self._codes is not None else self._build()
+        ends = [self._ends[f] for f in range(first, last + 1) if f in self._ends]
+        return pc.is_in(codes, value_set=known[ends[0][0] : ends[-1][1]]) if ends else None
+
+    def _build(self) -> pa.Array:
+        codes = pa.concat_arrays(self._parts) if self._parts else pa.array([], pa.int64())
+        self._parts.clear()
+        self._codes = codes = pc.unique(pc.take(codes, pc.sort_indices(codes)))
+        runs = pc.run_end_encode(pc.shift_right(codes, _POSITION_BITS), pa.int64())
+        start = 0
+        for file, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+            self._ends[file] = (start, end)
+            start = end
+        return codes
+
+
+_POSITION_BITS = 40
+
+
+def row_codes(files: pa.Array, positions: pa.Array) -> pa.Array:
+    """Rows, each named by the number of its file and its position in it, as one number that sorts like the two."""
+    return pc.bit_wise_or(pc.shift_left(files.cast(pa.int64()), _POSITION_BITS), positions)
+
+
+def repeated(runs: Iterable[tuple[int, int]]) -> pa.Array:
+    """The value of each (length, value), as often as its length says."""
+    ends, values, end = [], [], 0
+    for length, value in runs:
+        if length:
+            end += length
+            ends.append(end)
+            values.append(value)
+    encoded = pa.RunEndEncodedArray.from_arrays(pa.array(ends, pa.int64()), pa.array(values, pa.int64()))
+    return pc.run_end_decode(encoded)

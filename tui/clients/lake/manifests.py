@@ -1,49 +1,72 @@
-"""The data and delete files of a snapshot, from its manifest list and manifests (PyIceberg reads the Avro)."""
+"""The data and delete files of a snapshot, from its manifest list and manifests (specification, "Manifests")."""
 
 from __future__ import annotations
 
 import io
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from pyiceberg.io import FileIO, InputFile, OutputFile
-from pyiceberg.manifest import DataFile, ManifestEntry, ManifestFile, read_manifest_list
+import fastavro
 
-from tui.clients.lake.files import FileEntry, ManifestCache
+from tui.clients.lake.cache import Lru
+from tui.clients.lake.files import FileEntry
 from tui.clients.lake.metadata import TableMetadata
+from tui.clients.lake.parquet import DELETED_PATH
 from tui.clients.lake.storage import Storage
 from tui.model.errors import NotFoundError, UnavailableError
 
-_AVRO = b"Obj\x01"
+ENTRIES = 60_000
+"""How many files the cached manifests may name: about 40 MB."""
 _SIDE_BY_SIDE = 8
+_ADDED, _DELETED = 1, 2
+_DAMAGE = (
+    ValueError, EOFError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError, struct.error,
+    zlib.error, fastavro.schema.SchemaParseException,
+)  # fmt: skip
+_NO_BOUNDS: Mapping[int, bytes] = {}
+
+Manifests = Lru[str, tuple[FileEntry, ...]]
+"""Parsed manifests by path; they never change, so only new ones are read."""
 
 
-def live_files(storage: Storage, table: TableMetadata, snapshot_id: int, cache: ManifestCache) -> tuple[FileEntry, ...]:
+def manifest_cache() -> Manifests:
+    """An empty cache."""
+    return Lru(ENTRIES, lambda entries: len(entries) + 1)
+
+
+def live_files(storage: Storage, table: TableMetadata, snapshot_id: int, cache: Manifests) -> tuple[FileEntry, ...]:
     """Every live file of the snapshot, in the order of sequence numbers; raises `UnavailableError`."""
-    reader = _Reader(storage, table)
-    uri = table.manifest_lists[snapshot_id]
     try:
-        manifests = list(read_manifest_list(_Input(uri, reader)))
-        entries = [e for found in _all_entries(manifests, reader, table, cache) for e in found]
+        manifests = list(_records(storage, table, table.manifest_lists[snapshot_id]))
+        entries = [e for found in _all_entries(manifests, storage, table, cache) for e in found]
     except NotFoundError as error:
         raise UnavailableError(f"Table {table.name} lacks a manifest: {error}") from None
-    except (ValueError, EOFError, TypeError, KeyError, IndexError, AssertionError, SystemError) as error:
-        raise UnavailableError(f"A manifest of table {table.name} is damaged: {error}.") from None
+    except _DAMAGE as error:
+        raise UnavailableError(f"A manifest of table {table.name} is damaged: {error!r:.200}.") from None
     return tuple(sorted(entries, key=lambda e: (e.sequence, e.uri)))
 
 
+def _records(storage: Storage, table: TableMetadata, uri: str) -> Iterator[dict[str, Any]]:
+    for record in fastavro.reader(io.BytesIO(storage.read(table.path(uri)))):
+        if not isinstance(record, dict):
+            raise TypeError(f"{uri} holds no records")
+        yield record
+
+
 def _all_entries(
-    manifests: list[ManifestFile], reader: _Reader, table: TableMetadata, cache: ManifestCache
+    manifests: list[dict[str, Any]], storage: Storage, table: TableMetadata, cache: Manifests
 ) -> list[tuple[FileEntry, ...]]:
     """The entries of every manifest; those that are new are read side by side."""
 
-    def read(manifest: ManifestFile) -> tuple[FileEntry, ...]:
-        found = cache.get(manifest.manifest_path)
-        if found is None:
-            found = _entries(manifest, reader, table)
-            cache.put(manifest.manifest_path, found)
-        return found
+    def read(manifest: Mapping[str, Any]) -> tuple[FileEntry, ...]:
+        path = manifest["manifest_path"]
+        found = cache.get(path)
+        return cache.put(path, tuple(_entries(manifest, storage, table))) if found is None else found
 
-    unread = sum(cache.get(m.manifest_path) is None for m in manifests)
+    unread = sum(cache.get(m["manifest_path"]) is None for m in manifests)
     if unread < 2:
         return [read(m) for m in manifests]
     pool = ThreadPoolExecutor(min(_SIDE_BY_SIDE, unread), thread_name_prefix="lake-manifest")
@@ -53,71 +76,42 @@ def _all_entries(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _entries(manifest: ManifestFile, reader: _Reader, table: TableMetadata) -> tuple[FileEntry, ...]:
-    return tuple(_entry(e, table) for e in manifest.fetch_manifest_entry(reader, discard_deleted=True))
+def _entries(manifest: Mapping[str, Any], storage: Storage, table: TableMetadata) -> Iterator[FileEntry]:
+    wanted = table.bounded | {DELETED_PATH.id}
+    seen: dict[bytes, bytes] = {}  # equal bounds are kept once
+    for entry in _records(storage, table, manifest["manifest_path"]):
+        if entry["status"] == _DELETED:
+            continue
+        file = entry["data_file"]
+        if (kind := str(file["file_format"])).upper() != "PARQUET":
+            raise UnavailableError(f"Table {table.name} holds {kind} files; only Parquet can be read.")
+        spec = manifest["partition_spec_id"]
+        yield FileEntry(
+            content=int(file.get("content") or 0),
+            uri=file["file_path"],
+            sequence=_sequence(entry, manifest),
+            records=file["record_count"],
+            size_bytes=file["file_size_in_bytes"],
+            scope=None if spec in table.unpartitioned_specs else (spec, tuple(file["partition"].values())),
+            lower=_bounds(file.get("lower_bounds"), wanted, seen),
+            upper=_bounds(file.get("upper_bounds"), wanted, seen),
+            equality_ids=tuple(sorted(file.get("equality_ids") or ())),
+        )
 
 
-def _entry(entry: ManifestEntry, table: TableMetadata) -> FileEntry:
-    file: DataFile = entry.data_file
-    if str(file.file_format.value).upper() != "PARQUET":
-        raise UnavailableError(f"Table {table.name} holds {file.file_format.value} files; only Parquet can be read.")
-    if entry.sequence_number is None:
-        raise ValueError(f"no sequence number for {file.file_path}")
-    partition = tuple(file.partition[i] for i in range(len(file.partition)))
-    return FileEntry(
-        content=int(file.content),
-        uri=file.file_path,
-        sequence=entry.sequence_number,
-        records=file.record_count,
-        size_bytes=file.file_size_in_bytes,
-        scope=None if file.spec_id in table.unpartitioned_specs else (file.spec_id, partition),
-        lower=dict(file.lower_bounds or {}),
-        upper=dict(file.upper_bounds or {}),
-        equality_ids=tuple(sorted(file.equality_ids or ())),
-    )
+def _sequence(entry: Mapping[str, Any], manifest: Mapping[str, Any]) -> int:
+    """The data sequence number; one left out is the manifest's (specification, "Sequence Number Inheritance")."""
+    own = entry.get("sequence_number")
+    if own is not None:
+        return int(own)
+    inherited = int(manifest.get("sequence_number") or 0)
+    if entry["status"] != _ADDED and inherited != 0:
+        raise ValueError(f"no sequence number for {entry['data_file']['file_path']}")
+    return inherited
 
 
-class _Input(InputFile):
-    """One whole file in memory: manifests are small."""
-
-    def __init__(self, location: str, reader: _Reader) -> None:
-        super().__init__(location)
-        self._reader = reader
-
-    def __len__(self) -> int:
-        return len(self._reader.bytes_of(self.location))
-
-    def exists(self) -> bool:
-        """Not asked for when reading."""
-        raise NotImplementedError
-
-    def open(self, seekable: bool = True) -> io.BytesIO:  # noqa: ARG002
-        """The file's bytes as a stream."""
-        data = self._reader.bytes_of(self.location)
-        if not data.startswith(_AVRO):  # PyIceberg's decoder trusts its input
-            raise ValueError(f"{self.location} is not an Avro file")
-        return io.BytesIO(data)
-
-
-class _Reader(FileIO):
-    """PyIceberg's way to our storage; read only."""
-
-    def __init__(self, storage: Storage, table: TableMetadata) -> None:
-        super().__init__()
-        self._storage = storage
-        self._table = table
-
-    def bytes_of(self, location: str) -> bytes:
-        return self._storage.read(self._table.path(location))
-
-    def new_input(self, location: str) -> InputFile:
-        """The file at `location`."""
-        return _Input(location, self)
-
-    def new_output(self, location: str) -> OutputFile:
-        """Never: a reader writes nothing."""
-        raise NotImplementedError
-
-    def delete(self, location: str | InputFile | OutputFile) -> None:
-        """Never: a reader deletes nothing."""
-        raise NotImplementedError
+def _bounds(
+    pairs: list[dict[str, Any]] | None, wanted: frozenset[int], seen: dict[bytes, bytes]
+) -> Mapping[int, bytes]:
+    found = {p["key"]: seen.setdefault(p["value"], p["value"]) for p in pairs or () if p["key"] in wanted}
+    return found or _NO_BOUNDS

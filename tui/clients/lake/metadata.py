@@ -8,7 +8,6 @@ stale or half-written: it is only where the search starts.
 from __future__ import annotations
 
 import gzip
-import json
 import re
 import time
 from collections.abc import Mapping
@@ -16,9 +15,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
+from tui.clients.lake.schema import bounded_ids, describe
 from tui.clients.lake.storage import Storage, path_of
 from tui.model.errors import NotFoundError, UnavailableError
-from tui.model.iceberg import Snapshot, TableHistory
+from tui.model.iceberg import Snapshot, TableHistory, TableSchema
 
 _VERSION = re.compile(r"^v(\d+)(\.gz)?\.metadata\.json(\.gz)?$")
 _PROBES = 8  # versions to probe beyond the hint before listing the folder instead
@@ -45,15 +47,23 @@ class TableMetadata:
     location: str
     uuid: str
     fields: tuple[Field, ...]
+    schema: TableSchema
+    bounded: frozenset[int]
     unpartitioned_specs: frozenset[int]
     current_id: int | None
-    snapshots: tuple[Snapshot, ...]
+    history: TableHistory
+    by_id: Mapping[int, Snapshot] = field(repr=False)
     manifest_lists: Mapping[int, str] = field(repr=False)
+
+    @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """The snapshots, oldest first."""
+        return self.history.snapshots
 
     @property
     def current(self) -> Snapshot | None:
         """The current snapshot, `None` while the table is empty."""
-        return next((s for s in self.snapshots if s.id == self.current_id), None)
+        return None if self.current_id is None else self.by_id.get(self.current_id)
 
     def path(self, uri: str) -> str:
         """Where the file `uri` is: inside the table's folder, even when that was copied to another place."""
@@ -68,18 +78,42 @@ class TableMetadata:
             raise NotFoundError(f"Table {self.name} has no column {name!r}; it has {known}.")
         return found
 
-    def history(self) -> TableHistory:
-        """The snapshots, oldest first."""
-        return TableHistory(self.name, self.location, self.version, self.current_id, self.snapshots)
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The file of the newest metadata version; `hinted` whether the hint names just this version."""
+
+    version: int
+    path: str
+    hinted: bool
 
 
-def load(storage: Storage, root: str, name: str) -> TableMetadata:
-    """The newest readable metadata of the table in folder `root`.
+def hint_path(root: str) -> str:
+    """Where the hint of the table in folder `root` is."""
+    return f"{root}/metadata/version-hint.text"
 
-    Raises `NotFoundError` when there is no table, `UnavailableError` when its metadata cannot be read.
-    """
+
+def locate(storage: Storage, root: str, name: str) -> Located:
+    """The newest metadata file of the table in folder `root`; raises `NotFoundError` when there is no table."""
     folder = f"{root}/metadata"
-    version, path = _newest(storage, folder, name)
+    hint = _hint(storage, root)
+    found = _probe(storage, folder, hint) if hint is not None else None
+    if found is None:
+        listed = {int(m[1]): f"{folder}/{n}" for n in storage.names(folder) if (m := _VERSION.match(n))}
+        if not listed:
+            raise NotFoundError(f"Table {name} does not exist yet: submit the job first.")
+        found = max(listed.items())
+    return Located(*found, hinted=found[0] == hint)
+
+
+def load(
+    storage: Storage, root: str, name: str, located: Located, known: TableMetadata | None = None
+) -> tuple[str, TableMetadata]:
+    """The metadata in the `located` file, or in the one before it if that one is half-written; with its path.
+
+    Snapshots that are in `known` too are taken from it. Raises `UnavailableError` when nothing can be read.
+    """
+    folder, version, path = f"{root}/metadata", located.version, located.path
     document = _document(storage, path)
     if document is None and version > 1:  # half-written: the version before it is the last whole one
         version, path = version - 1, next(iter(storage.existing(_names(folder, version - 1))), "")
@@ -87,25 +121,14 @@ def load(storage: Storage, root: str, name: str) -> TableMetadata:
     if document is None:
         raise UnavailableError(f"The metadata of table {name} ({path or folder}) is damaged: it is not valid JSON.")
     try:
-        return parse(document, name=name, version=version, root=root)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return path, parse(document, name=name, version=version, root=root, known=known)
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
         raise UnavailableError(f"The metadata of table {name} ({path}) is damaged: {error!r}.") from None
 
 
-def _newest(storage: Storage, folder: str, name: str) -> tuple[int, str]:
-    hint = _hint(storage, folder)
-    found = _probe(storage, folder, hint) if hint is not None else None
-    if found is None:
-        listed = {int(m[1]): f"{folder}/{n}" for n in storage.names(folder) if (m := _VERSION.match(n))}
-        if not listed:
-            raise NotFoundError(f"Table {name} does not exist yet: submit the job first.")
-        found = max(listed.items())
-    return found
-
-
-def _hint(storage: Storage, folder: str) -> int | None:
+def _hint(storage: Storage, root: str) -> int | None:
     try:
-        return int(storage.read(f"{folder}/version-hint.text").decode("utf-8").strip())
+        return int(storage.read(hint_path(root)).decode("utf-8").strip())
     except (NotFoundError, ValueError):
         return None
 
@@ -131,7 +154,7 @@ def _document(storage: Storage, path: str) -> dict[str, Any] | None:
             time.sleep(_RETRY_S)
         try:
             data = storage.read(path)
-            document = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+            document = orjson.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
         except (ValueError, EOFError, gzip.BadGzipFile, NotFoundError):
             continue
         if isinstance(document, dict):
@@ -139,28 +162,35 @@ def _document(storage: Storage, path: str) -> dict[str, Any] | None:
     return None
 
 
-def parse(document: Mapping[str, Any], *, name: str, version: int, root: str) -> TableMetadata:
+def parse(
+    document: Mapping[str, Any], *, name: str, version: int, root: str, known: TableMetadata | None = None
+) -> TableMetadata:
     """Table metadata (format version 2) from its JSON; raises `UnavailableError` for another format."""
     if document["format-version"] != 2:
         wrong = document["format-version"]
         raise UnavailableError(f"Table {name} has format version {wrong}; only version 2 can be read.")
     schema = next(s for s in document["schemas"] if s["schema-id"] == document["current-schema-id"])
+    fields = [Field(f["id"], f["name"], f["type"] if isinstance(f["type"], str) else None) for f in schema["fields"]]
     current = document.get("current-snapshot-id")
+    current = None if current in (None, -1) else current
     raw = sorted(document.get("snapshots") or (), key=lambda s: int(s["sequence-number"]))
+    before = known.by_id if known is not None and known.uuid == document["table-uuid"] else {}
+    snapshots = tuple(before.get(s["snapshot-id"]) or _snapshot(s) for s in raw)
     return TableMetadata(
         name=name,
         version=version,
         root=root,
         location=document["location"],
         uuid=document["table-uuid"],
-        fields=tuple(
-            Field(f["id"], f["name"], f["type"] if isinstance(f["type"], str) else None) for f in schema["fields"]
-        ),
+        fields=tuple(fields),
+        schema=describe(document, schema, name),
+        bounded=bounded_ids(schema),
         unpartitioned_specs=frozenset(
             s["spec-id"] for s in document["partition-specs"] if all(f["transform"] == "void" for f in s["fields"])
         ),
-        current_id=None if current in (None, -1) else current,
-        snapshots=tuple(_snapshot(s) for s in raw),
+        current_id=current,
+        history=TableHistory(name, document["location"], version, current, snapshots),
+        by_id={s.id: s for s in snapshots},
         manifest_lists={s["snapshot-id"]: s["manifest-list"] for s in raw},
     )
 
@@ -168,7 +198,7 @@ def parse(document: Mapping[str, Any], *, name: str, version: int, root: str) ->
 def _snapshot(raw: Mapping[str, Any]) -> Snapshot:
     summary: Mapping[str, str] = raw.get("summary") or {}
     stamp = _count(summary, "flink.max-committed-checkpoint-id")
-
+    deleted = [_count(summary, f"total-{kind}-deletes") for kind in ("position", "equality")]
     return Snapshot(
         id=raw["snapshot-id"],
         parent_id=raw.get("parent-snapshot-id"),
@@ -183,6 +213,8 @@ def _snapshot(raw: Mapping[str, Any]) -> Snapshot:
         total_records=_count(summary, "total-records"),
         total_files=_count(summary, "total-data-files"),
         total_delete_files=_count(summary, "total-delete-files"),
+        total_bytes=_count(summary, "total-files-size"),
+        total_deleted_rows=sum(d or 0 for d in deleted) if any(d is not None for d in deleted) else None,
     )
 
 

@@ -1,7 +1,13 @@
-"""Merge-on-read: the live rows of a snapshot, file by file, deletes applied, files pruned by their bounds."""
+"""Merge-on-read: the live rows of a snapshot, deletes applied, files pruned by their bounds.
+
+A stream of commits leaves many small files, so what costs is the number of operations, not of rows: files are put
+together to blocks of some ten thousand rows, and filters and deletes are applied to a block at once.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,20 +18,28 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tui.clients.lake.deletes import EqualityDeletes, PositionDeletes
+from tui.clients.lake.cache import Lru
+from tui.clients.lake.deletes import EqualityDeletes, PositionDeletes, repeated, row_codes
 from tui.clients.lake.files import DATA, EQUALITY_DELETES, POSITION_DELETES, FileEntry
 from tui.clients.lake.metadata import Field, TableMetadata
-from tui.clients.lake.parquet import (
-    DELETED_PATH,
-    DELETED_POSITION,
-    SMALL_BYTES,
-    arrow_type,
-    read_batches,
-)
+from tui.clients.lake.parquet import DELETED_PATH, DELETED_POSITION, SMALL_BYTES, read_batches
 from tui.clients.lake.storage import Storage
 from tui.model.errors import UnavailableError
 
+CACHED_BYTES = 16 * 1024 * 1024
+"""How much of decoded small files is kept: more than two hours of commits at one a minute."""
+CACHED_FILE_BYTES = 64 * 1024
+_ARRAY_BYTES = 256  # what a column of a batch takes besides its values
 _AHEAD = 8  # small files that are fetched side by side
+_BLOCK_ROWS = 65_536
+
+Batches = Lru[tuple[str, tuple[int, ...]], pa.RecordBatch]
+"""Decoded small files by URI and field ids; files never change."""
+
+
+def batch_cache() -> Batches:
+    """An empty cache."""
+    return Lru(CACHED_BYTES, lambda batch: batch.nbytes + batch.num_columns * _ARRAY_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +49,15 @@ class Between:
     column: str
     low: str | int | datetime | None = None
     high: str | int | datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A batch of the data file at place `file` of the scan; its first row is at `offset` of that file."""
+
+    file: int
+    offset: int
+    batch: pa.RecordBatch
 
 
 class Scan:
@@ -47,58 +70,74 @@ class Scan:
         files: Sequence[FileEntry],
         columns: Sequence[str],
         where: Sequence[Between] = (),
+        cache: Batches | None = None,
     ) -> None:
         self._storage = storage
         self._table = table
+        self._cache = cache
         self._fields = [table.column(c) for c in columns]
         self._where = [(table.column(b.column), b) for b in where]
+        self._bounds = [(f, _ordered(b.low), _ordered(b.high)) for f, b in self._where]
         self._data = [f for f in files if f.content == DATA and self._may_match(f)]
         self._positions = [f for f in files if f.content == POSITION_DELETES]
-        self._equalities = [f for f in files if f.content == EQUALITY_DELETES and self._may_delete(f)]
+        oldest = min((f.sequence for f in self._data), default=0)
+        self._equalities = [
+            f for f in files if f.content == EQUALITY_DELETES and f.sequence > oldest and self._may_delete(f)
+        ]
         self._by_id = {f.id: f for f in table.fields}
 
-    @property
-    def schema(self) -> pa.Schema:
-        """The columns of every batch."""
-        return pa.schema([(f.name, arrow_type(f)) for f in self._fields])
-
-    def batches(self) -> Iterator[tuple[FileEntry, pa.RecordBatch]]:
-        """Live rows with the data file they are in, in the order of sequence numbers."""
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Live rows, those of older data files first."""
         if not self._data:
             return
         positions = self._read_positions()
         equalities = self._read_equalities()
-        fields = self._physical(equalities)
-        for file, batches in self._read(self._data, fields):
-            yield from self._alive(file, batches, positions, equalities)
+        for parts in self._blocks(self._physical(equalities)):
+            rows = self._alive(parts, positions, equalities)
+            if rows.num_rows:
+                yield rows.select([f.name for f in self._fields])
+
+    def _blocks(self, fields: Sequence[Field]) -> Iterator[list[_Part]]:
+        """Rows of one scope, in order, enough of them to be worth an operation."""
+        parts: list[_Part] = []
+        rows = 0
+        for number, (file, batches) in enumerate(self._read(self._data, fields)):
+            offset = 0
+            if parts and self._data[parts[0].file].scope != file.scope:
+                yield parts
+                parts, rows = [], 0
+            for batch in batches:
+                if batch.num_rows:
+                    parts.append(_Part(number, offset, batch))
+                offset += batch.num_rows
+                rows += batch.num_rows
+                if rows >= _BLOCK_ROWS:
+                    yield parts
+                    parts, rows = [], 0
+        if parts:
+            yield parts
 
     def _alive(
-        self,
-        file: FileEntry,
-        batches: Iterator[pa.RecordBatch],
-        positions: PositionDeletes,
-        equalities: Sequence[EqualityDeletes],
-    ) -> Iterator[tuple[FileEntry, pa.RecordBatch]]:
-        gone = positions.of(file)
-        concerned = [e for e in equalities if e.applies_to(file)]
-        offset = 0
-        for batch in batches:
-            mask = self._filter(batch)
-            if gone is not None:
-                here = pc.is_in(pa.arange(offset, offset + batch.num_rows), value_set=gone)
-                mask = _both(mask, pc.invert(here))
+        self, parts: Sequence[_Part], positions: PositionDeletes, equalities: Sequence[EqualityDeletes]
+    ) -> pa.RecordBatch:
+        rows = pa.concat_batches([p.batch for p in parts]) if len(parts) > 1 else parts[0].batch
+        mask = self._filter(rows)
+        gone = positions.deleted(parts[0].file, parts[-1].file, _codes(parts))
+        if gone is not None:
+            mask = _both(mask, pc.invert(gone))
+        files = [self._data[p.file] for p in parts]
+        concerned = [e for e in equalities if e.concerns(files[0].scope, min(f.sequence for f in files))]
+        if concerned:
+            sequences = repeated((p.batch.num_rows, f.sequence) for p, f in zip(parts, files, strict=True))
             for deletes in concerned:
-                keys = [batch.column(self._by_id[i].name) for i in deletes.ids]
-                mask = _both(mask, pc.invert(deletes.deleted(file, keys)))
-            offset += batch.num_rows
-            kept = batch if mask is None else batch.filter(mask)
-            if kept.num_rows:
-                yield file, kept.select([f.name for f in self._fields])
+                keys = [rows.column(self._by_id[i].name) for i in deletes.ids]
+                mask = _both(mask, pc.invert(deletes.deleted(sequences, keys)))
+        return rows if mask is None else rows.filter(mask)
 
-    def _filter(self, batch: pa.RecordBatch) -> pa.Array | None:
+    def _filter(self, rows: pa.RecordBatch) -> pa.Array | None:
         mask: pa.Array | None = None
         for field, bound in self._where:
-            values = batch.column(field.name)
+            values = rows.column(field.name)
             if bound.low is not None:
                 mask = _both(mask, pc.greater_equal(values, pa.scalar(bound.low, values.type)))
             if bound.high is not None:
@@ -113,23 +152,29 @@ class Scan:
         return list(fields.values())
 
     def _read_positions(self) -> PositionDeletes:
-        deletes = PositionDeletes()
-        wanted = {f.uri: f for f in self._data}
-        ordered = sorted(uri.encode() for uri in wanted)
+        deletes = PositionDeletes(self._data)
+        ordered = sorted(f.uri.encode() for f in self._data)
         oldest = min(f.sequence for f in self._data)
         files = [f for f in self._positions if f.sequence >= oldest and _names_any(f, ordered)]
+        waiting: list[tuple[int, pa.RecordBatch]] = []
+        rows = 0
         for file, batches in self._read(files, [DELETED_PATH, DELETED_POSITION]):
             for batch in batches:
-                deletes.add(file.sequence, batch, wanted)
+                waiting.append((file.sequence, batch))
+                rows += batch.num_rows
+                if rows >= _BLOCK_ROWS:
+                    deletes.add(waiting)
+                    waiting, rows = [], 0
+        if rows:
+            deletes.add(waiting)
         return deletes
 
     def _read_equalities(self) -> list[EqualityDeletes]:
         groups: dict[tuple[tuple[int, ...], object], EqualityDeletes] = {}
-        oldest = min(f.sequence for f in self._data)
         for ids in sorted({f.equality_ids for f in self._equalities}):
             if not self._by_id.keys() >= set(ids):
                 raise UnavailableError(f"Table {self._table.name} has deletes by a column that was dropped since.")
-            files = [f for f in self._equalities if f.equality_ids == ids and f.sequence > oldest]
+            files = [f for f in self._equalities if f.equality_ids == ids]
             for file, batches in self._read(files, [self._by_id[i] for i in ids]):
                 group = groups.setdefault((ids, file.scope), EqualityDeletes(ids, file.scope))
                 for batch in batches:
@@ -140,33 +185,56 @@ class Scan:
         self, files: Sequence[FileEntry], fields: Sequence[Field]
     ) -> Iterator[tuple[FileEntry, Iterator[pa.RecordBatch]]]:
         """Every file with its batches, in order; small files are fetched ahead, large ones are streamed."""
-
-        def fetch(file: FileEntry) -> Iterator[pa.RecordBatch]:
-            batches = read_batches(self._storage, self._table, file, fields)
-            return iter(list(batches)) if file.size_bytes <= SMALL_BYTES else batches
-
-        if len(files) < 2:
-            yield from ((f, fetch(f)) for f in files)
+        ids = tuple(f.id for f in fields)
+        cached = [(f, None if self._cache is None else self._cache.get((f.uri, ids))) for f in files]
+        missing = [f for f, batch in cached if batch is None]
+        if len(missing) < 2:
+            for file, batch in cached:
+                yield file, self._fetch(file, fields, ids) if batch is None else iter((batch,))
             return
         pool = ThreadPoolExecutor(_AHEAD, thread_name_prefix="lake-read")
         try:
-            rest = iter(files)
-            queue: list[tuple[FileEntry, Future[Iterator[pa.RecordBatch]]]] = []
-            queue.extend((f, pool.submit(fetch, f)) for f in islice(rest, _AHEAD))
-            while queue:
-                file, future = queue.pop(0)
-                queue.extend((f, pool.submit(fetch, f)) for f in islice(rest, 1))
+            rest = iter(missing)
+            queue: deque[Future[Iterator[pa.RecordBatch]]] = deque(
+                pool.submit(self._fetch, f, fields, ids) for f in islice(rest, _AHEAD)
+            )
+            for file, batch in cached:
+                if batch is not None:
+                    yield file, iter((batch,))
+                    continue
+                future = queue.popleft()
+                queue.extend(pool.submit(self._fetch, f, fields, ids) for f in islice(rest, 1))
                 yield file, future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
+    def _fetch(self, file: FileEntry, fields: Sequence[Field], ids: tuple[int, ...]) -> Iterator[pa.RecordBatch]:
+        batches = read_batches(self._storage, self._table, file, fields)
+        if file.size_bytes > SMALL_BYTES:
+            return batches
+        found = list(batches)
+        if self._cache is not None and file.size_bytes <= CACHED_FILE_BYTES and len(found) == 1:
+            self._cache.put((file.uri, ids), found[0])
+        return iter(found)
+
     def _may_match(self, file: FileEntry) -> bool:
-        return all(file.may_hold(f.id, f.type, _ordered(b.low), _ordered(b.high)) for f, b in self._where)
+        return all(file.may_hold(f.id, f.type, low, high) for f, low, high in self._bounds)
 
     def _may_delete(self, file: FileEntry) -> bool:
         """A row that passes the filter can only be deleted by a key that passes it too."""
-        concerned = [(f, b) for f, b in self._where if f.id in file.equality_ids]
-        return all(file.may_hold(f.id, f.type, _ordered(b.low), _ordered(b.high)) for f, b in concerned)
+        concerned = [b for b in self._bounds if b[0].id in file.equality_ids]
+        return all(file.may_hold(f.id, f.type, low, high) for f, low, high in concerned)
+
+
+def _codes(parts: Sequence[_Part]) -> pa.Array:
+    """The `row_codes` of these parts."""
+    lengths = [p.batch.num_rows for p in parts]
+    files = repeated((n, p.file) for n, p in zip(lengths, parts, strict=True))
+    starts, end = [], 0
+    for part, length in zip(parts, lengths, strict=True):
+        starts.append((length, part.offset - end))
+        end += length
+    return row_codes(files, pc.add(pa.arange(0, end), repeated(starts)))
 
 
 def _ordered(value: Any) -> Any:
@@ -179,7 +247,10 @@ def _ordered(value: Any) -> Any:
 
 
 def _names_any(file: FileEntry, ordered: Sequence[bytes]) -> bool:
-    return any(file.may_hold(DELETED_PATH.id, "string", uri, uri) for uri in ordered)
+    """Whether a position delete file can name one of the data files; without bounds it can."""
+    low, high = file.lower.get(DELETED_PATH.id), file.upper.get(DELETED_PATH.id)
+    first = 0 if low is None else bisect_left(ordered, low)
+    return first < len(ordered) and (high is None or ordered[first] <= high)
 
 
 def _both(left: pa.Array | None, right: pa.Array) -> pa.Array:

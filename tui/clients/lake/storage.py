@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
@@ -30,6 +30,13 @@ def path_of(uri: str) -> str:
     if uri.startswith("file:"):
         return unquote("/" + uri.removeprefix("file:").lstrip("/")).rstrip("/")
     return uri.split("://", 1)[1].rstrip("/")
+
+
+class Stamp(NamedTuple):
+    """What tells one content of a file from the next; `modified_ns` since the epoch, whole seconds on S3."""
+
+    size_bytes: int
+    modified_ns: int
 
 
 class _ReplacedError(OSError):
@@ -76,6 +83,15 @@ class Storage:
         with self.failures(wanted[0] if wanted else ""):
             infos = self._fs.get_file_info(wanted)
         return tuple(i.path for i in infos if i.type == fs.FileType.File)
+
+    def stamps(self, paths: Iterable[str]) -> tuple[Stamp | None, ...]:
+        """Size and time of each file, one small request each; `None` where there is none or no time is told."""
+        wanted = list(paths)
+        with self.failures(wanted[0] if wanted else ""):
+            infos = self._fs.get_file_info(wanted)
+        return tuple(
+            Stamp(i.size, i.mtime_ns) if i.type == fs.FileType.File and i.mtime_ns is not None else None for i in infos
+        )
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Names of the files in the folder; empty when there is no such folder."""

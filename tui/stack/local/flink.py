@@ -213,6 +213,11 @@ def _configuration(
         "state.checkpoints.dir": flink_uri(data / "checkpoints"),
         "state.savepoints.dir": flink_uri(data / "savepoints"),
         "state.checkpoints.num-retained": 5,
+        # By default the REST server renews metrics every 10 s at most: what the job has read, its rates and watermarks
+        # would move in jumps. Below 1 s, so that a look every second finds news. Only looking costs: at 50 trades/s
+        # the JobManager takes 2 % of a core while nobody looks and 5 to 6 % while the dashboard does, the TaskManager
+        # no more than before.
+        "metrics.fetcher.update-interval": 800,
         "web.submit.enable": False,
         "web.cancel.enable": True,
         "jobstore.max-capacity": 50,

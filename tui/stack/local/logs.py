@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _POLL_S = 0.2
+_BLOCK = 64 * 1024
 _EXCEPTION = re.compile(r"^(Caused by: |Exception in thread \S+ )?[\w.$]+(Exception|Error)\b")
 _ERROR = re.compile(r"\b(ERROR|FATAL)\b|Exception|Error")
 
@@ -23,11 +24,12 @@ def files(path: Path) -> list[Path]:
 
 def last_lines(path: Path, count: int) -> list[str]:
     """At most the last `count` lines, without line ends; none if there is no log."""
-    kept: deque[str] = deque()
+    found: list[bytes] = []
     for file in reversed(files(path)):
-        lines = _lines(file)[-(count - len(kept)) :] if count > len(kept) else []
-        kept.extendleft(reversed(lines))
-    return list(kept)
+        if len(found) >= count:
+            break
+        found = [*_last_of(file, count - len(found)), *found]
+    return [line.decode("utf-8", "replace") for line in found]
 
 
 def telling_line(path: Path) -> str | None:
@@ -64,11 +66,23 @@ def follow(path: Path, lines: int, stop: Callable[[], bool] = lambda: False) -> 
         handle.close()
 
 
-def _lines(file: Path) -> list[str]:
+def _last_of(file: Path, count: int) -> list[bytes]:
+    """The last `count` lines of one file, read backwards in blocks: the length of the file does not matter."""
+    blocks: deque[bytes] = deque()
     try:
-        return file.read_text(encoding="utf-8", errors="replace").splitlines()
+        with file.open("rb") as handle:
+            begin = handle.seek(0, os.SEEK_END)
+            ends = 0
+            while begin > 0 and ends <= count:  # one line end more, for the line before may be cut
+                size = min(_BLOCK, begin)
+                begin = handle.seek(begin - size)
+                blocks.appendleft(handle.read(size))
+                ends += blocks[0].count(b"\n")
     except OSError:
         return []
+    data = b"".join(blocks)
+    lines = data.removesuffix(b"\n").split(b"\n") if data else []
+    return [line.removesuffix(b"\r") for line in lines[-count:]]
 
 
 def _open(path: Path) -> BinaryIO | None:
