@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from tui.model.errors import LakehouseError
 from tui.settings import Settings
 
 if TYPE_CHECKING:
-    from tui.clients.flink import FlinkClient
+    from tui.clients.flink_detail import FlinkDetailClient
     from tui.clients.kafka import KafkaClient
+    from tui.clients.kafka_browse import TopicBrowser
     from tui.clients.lake import LakeClient
+    from tui.clients.lake.detail import LakeDetail
+    from tui.clients.lake.front import LakeFront
+    from tui.clients.recording_file import Recorder
+    from tui.core.cockpit import Cockpit
     from tui.core.control import Control
+    from tui.core.live import LiveCandles
+    from tui.core.recording import Header, Recording
     from tui.model.checks import Check
     from tui.model.stack import ProducerStatus
     from tui.ports import ProgressSink
     from tui.stack.local.backend import LocalBackend
+    from tui.stack.local.log_tail import LocalLogs
     from tui.stack.local.producer import LocalProducer
     from tui.stack.provision import Provisioned
+
+HOME = "$LAKEHOUSE_HOME"
+"""What recordings say instead of the home's path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +43,7 @@ class Clients:
     """The clients of one lakehouse's services."""
 
     kafka: KafkaClient
-    flink: FlinkClient
+    flink: FlinkDetailClient
     lake: LakeClient
 
 
@@ -43,7 +58,7 @@ def backend(settings: Settings) -> LocalBackend:
 @lru_cache(maxsize=8)
 def clients(settings: Settings) -> Clients:
     """Clients of Kafka, Flink and the tables; nothing is connected yet."""
-    from tui.clients.flink import FlinkClient
+    from tui.clients.flink_detail import FlinkDetailClient
     from tui.clients.kafka import KafkaClient
     from tui.clients.lake import LakeClient
     from tui.stack.local import credentials
@@ -54,7 +69,7 @@ def clients(settings: Settings) -> Clients:
         raise LakehouseError(f"There is no lakehouse in {settings.home} yet; run `lakehouse-tui up` first.")
     return Clients(
         kafka=KafkaClient(settings.kafka, settings.topic, settings.group),
-        flink=FlinkClient(settings.flink, settings.topic),
+        flink=FlinkDetailClient(settings.flink, settings.topic),
         lake=LakeClient(
             warehouse=settings.warehouse,
             database=settings.database,
@@ -63,6 +78,33 @@ def clients(settings: Settings) -> Clients:
             secret_key=keys.s3_secret_key,
         ),
     )
+
+
+@lru_cache(maxsize=8)
+def front(settings: Settings) -> LakeFront:
+    """Where the tables end, checkpoint by checkpoint."""
+    from tui.clients.lake.front import LakeFront
+
+    return LakeFront(clients(settings).lake)
+
+
+@lru_cache(maxsize=8)
+def live(settings: Settings) -> LiveCandles:
+    """The tables and the topic's tail as one; it starts to read when it is first asked."""
+    from tui.clients.kafka_tail import KafkaTail
+    from tui.core.live import LiveCandles
+
+    late_after_ms = (settings.watermark_delay_s + settings.allowed_lateness_s) * 1000
+    tail = KafkaTail(clients(settings).kafka, settings.kafka, settings.topic, late_after_ms)
+    return LiveCandles(tail, front(settings))
+
+
+@lru_cache(maxsize=8)
+def lake_detail(settings: Settings) -> LakeDetail:
+    """A closer look at the tables."""
+    from tui.clients.lake.detail import LakeDetail
+
+    return LakeDetail(clients(settings).lake)
 
 
 @lru_cache(maxsize=8)
@@ -75,11 +117,27 @@ def control(settings: Settings) -> Control:
     return Control(found.flink, found.flink, found.kafka, found.lake, LocalJobs(settings))
 
 
+@lru_cache(maxsize=8)
+def topic(settings: Settings) -> TopicBrowser:
+    """A look into the topic; nothing is connected yet."""
+    from tui.clients.kafka_browse import TopicBrowser
+
+    return TopicBrowser(settings.kafka, settings.topic, settings.group)
+
+
 def producer(settings: Settings) -> LocalProducer:
     """The home's background producer."""
     from tui.stack.local.producer import LocalProducer
 
     return LocalProducer(settings, backend(settings))
+
+
+def logs(settings: Settings) -> LocalLogs:
+    """The logs of the home's services and programs."""
+    from tui.stack.local.layout import Layout
+    from tui.stack.local.log_tail import LocalLogs
+
+    return LocalLogs(Layout(settings.home))
 
 
 def producer_status(settings: Settings) -> ProducerStatus | None:
@@ -109,3 +167,139 @@ def verify(settings: Settings) -> Iterator[Check]:
         partitions=settings.partitions,
     )
     return verifier.checks()
+
+
+@dataclass(frozen=True, slots=True)
+class Actors:
+    """Who does what the keys ask for; implements `tui.core.actions.Actors`."""
+
+    settings: Settings
+
+    def stack(self) -> LocalBackend:
+        """What runs the services."""
+        return backend(self.settings)
+
+    def producer(self) -> LocalProducer:
+        """The background producer."""
+        return producer(self.settings)
+
+    def control(self) -> Control:
+        """The job."""
+        return control(self.settings)
+
+    def written(self) -> int:
+        """How many messages the topic has ever held."""
+        return sum(p.high or 0 for p in clients(self.settings).kafka.lag().partitions)
+
+
+def report(settings: Settings, error: BaseException) -> str:
+    """Write the traceback of an unexpected error to the home's `logs/errors.log`; returns a sentence about it."""
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    path = settings.home / "logs" / "errors.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as log:
+            log.write("".join(traceback.format_exception(error)))
+    except OSError:
+        return f"Unexpected error ({what}); its traceback could not be written to {path}."
+    return f"Unexpected error ({what}); please report it with the traceback at the end of {path}."
+
+
+def save(path: str, texts: Mapping[str, str]) -> tuple[str, ...]:
+    """Write `texts`, by suffix, beside each other at `path`; returns their paths."""
+    from tui.stack.reports import save
+
+    return save(path, texts)
+
+
+def cockpit(settings: Settings, *, read_only: bool = False) -> Cockpit:
+    """Everything the dashboard shows and does; nothing is imported or connected before it is used."""
+    from tui.core.actions import actions
+    from tui.core.cockpit import Cockpit
+    from tui.core.feeds import Feeds
+
+    feeds = Feeds(
+        services=lambda: backend(settings).services(),
+        producer=lambda: producer_status(settings),
+        kafka=lambda: clients(settings).kafka,
+        flink=lambda: clients(settings).flink,
+        lake=lambda: clients(settings).lake,
+    )
+    return Cockpit(
+        home=str(settings.home),
+        backend=settings.backend,
+        topic=settings.topic,
+        symbols=settings.symbols,
+        report=lambda error: report(settings, error),
+        sources=feeds.sources(),
+        actions=actions(Actors(settings), str(settings.home)),
+        capabilities=backend(settings).capabilities(),
+        read_only=read_only,
+        theme=settings.theme,
+        refresh_interval_s=settings.refresh_interval_s,
+        logs=lambda: logs(settings),
+        verify=lambda: verify(settings),
+        save=save,
+        flink_detail=lambda: clients(settings).flink,
+        front=lambda: front(settings),
+        live=lambda: live(settings),
+        lake_detail=lambda: lake_detail(settings),
+        keys=dict(settings.keys),
+        topic_port=lambda: topic(settings),
+    )
+
+
+def recorder(settings: Settings, path: Path) -> Recorder:
+    """Writes what the dashboard reads to a new file; neither secrets nor the home's place get in."""
+    from tui.clients.recording_file import Recorder
+    from tui.core.recording import Header
+
+    header = Header(
+        started_at=datetime.now(UTC),
+        backend=settings.backend,
+        home=str(settings.home),
+        topic=settings.topic,
+        symbols=settings.symbols,
+        capabilities=tuple(sorted(backend(settings).capabilities())),
+        interval_s=settings.refresh_interval_s,
+    )
+    return Recorder(path, header, lambda: _hidden(settings))
+
+
+def _hidden(settings: Settings) -> dict[str, str]:
+    from tui.stack.local import credentials
+    from tui.stack.local.layout import Layout
+
+    places = {str(settings.home): HOME, str(settings.cache): "$LAKEHOUSE_CACHE", str(Path.home()): "~"}
+    found = {**places, **{quote(place): name for place, name in places.items()}}
+    try:
+        keys = credentials.load(Layout(settings.home))
+    except LakehouseError:
+        keys = None
+    secrets = () if keys is None else (keys.s3_access_key, keys.s3_secret_key, keys.supervisor_password)
+    return {**found, **dict.fromkeys(secrets, "•••")}
+
+
+def recording(path: Path) -> Recording:
+    """Read a recording."""
+    from tui.clients.recording_file import load
+
+    return load(path)
+
+
+def replay_cockpit(settings: Settings, header: Header) -> Cockpit:
+    """The cockpit of a recording: nobody is asked and nothing can be done; looks and keys are the user's."""
+    from tui.core.cockpit import Cockpit
+
+    return Cockpit(
+        home=header.home,
+        backend=header.backend,
+        topic=header.topic,
+        symbols=header.symbols,
+        report=lambda error: report(settings, error),
+        capabilities=frozenset(header.capabilities),
+        read_only=True,
+        theme=settings.theme,
+        refresh_interval_s=header.interval_s,
+        keys=dict(settings.keys),
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -53,6 +52,19 @@ def positive(text: str) -> int:
     return value
 
 
+def port(text: str) -> int:
+    """A TCP port, for argparse."""
+    value = positive(text)
+    if value > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port (1 to 65535)")
+    return value
+
+
+RECORD = _flag(
+    "--record", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="write every reading to a new FILE"
+)
+REPLAY = _flag("--replay", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="play a recording")
+SPEED = _flag("--speed", type=float, metavar="X", default=argparse.SUPPRESS, help="with --replay: how fast")
 JSON = _flag("--json", action="store_true", help="print JSON")
 YES = _flag("--yes", action="store_true", help="do not ask")
 TABLES = ("raw_trades", "agg_1m", "bad_trades")
@@ -152,16 +164,33 @@ COMMANDS = (
         (_flag("-f", "--file", metavar="FILE", help="run this file and end"),),
     ),
     Command(
+        "serve",
+        "serve:serve",
+        "the dashboard in a browser, read-only",
+        (
+            _flag("--host", default="127.0.0.1", metavar="HOST", help="interface (default 127.0.0.1)"),
+            _flag("--port", type=port, default=8000, metavar="PORT", help="port of the page (default 8000)"),
+            _flag("--allow-actions", action="store_true", help="the browser may start and stop things"),
+            _flag("--allow-remote", action="store_true", help="an interface that others can reach"),
+            REPLAY,
+            SPEED,
+        ),
+    ),
+    Command(
         "demo",
         "demo:demo",
         "all of it: up, produce, submit, candles, verified",
         (
             _flag("--headless", action="store_true", help="print the summary, then stop everything"),
             _flag("--keep", action="store_true", help="with --headless: leave it running"),
+            RECORD,
             *PRODUCE,
         ),
     ),
 )
+
+DASHBOARD = Command("", "dashboard:dashboard", "the dashboard")
+"""What runs where no command is given; its flags are the top ones."""
 
 SETTING_FLAGS = (
     "backend",
@@ -184,10 +213,14 @@ def parser() -> argparse.ArgumentParser:
         group.add_argument(f"--{name.removesuffix('_s').replace('_', '-')}", dest=name, metavar=_metavar(name))
     top = Parser(
         prog="lakehouse-tui",
-        description="A cockpit for a streaming lakehouse: Kafka → Flink → Iceberg.",
+        description="A cockpit for a streaming lakehouse: Kafka → Flink → Iceberg. Without a command: the dashboard.",
         parents=[common],
     )
     top.add_argument("--version", action="store_true", help="print the version and end")
+    top.add_argument("--read-only", action="store_true", help="the dashboard without any action")
+    top.add_argument("--record", type=Path, metavar="FILE", help="write every reading of the dashboard to a new file")
+    top.add_argument("--replay", type=Path, metavar="FILE", help="play a recording: no service is needed or asked")
+    top.add_argument("--speed", type=float, metavar="X", help="with --replay: how fast, 0.1 to 100 (default 1)")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for command in COMMANDS:
         sub = commands.add_parser(
@@ -212,10 +245,16 @@ def run(argv: Sequence[str]) -> int:
 
         sys.stdout.write(version("lakehouse-tui") + "\n")
         return 0
-    if arguments.command is None:
-        parser().print_help()
-        return 2
-    return _dispatch(next(c for c in COMMANDS if c.name == arguments.command), arguments)
+    command = next((c for c in COMMANDS if c.name == arguments.command), DASHBOARD)
+    if command is not DASHBOARD:
+        for name in ("record", "replay", "speed"):
+            if getattr(arguments, name) is not None and not _takes(command, name):
+                return _say(f"--{name} is for the dashboard, not for {command.name}.", 2)
+    return _dispatch(command, arguments)
+
+
+def _takes(command: Command, name: str) -> bool:
+    return any(f"--{name}" in names for names, _ in command.flags)
 
 
 def _dispatch(command: Command, arguments: argparse.Namespace) -> int:
@@ -253,14 +292,9 @@ def _say(sentence: str, status: int) -> int:
 
 
 def _unexpected(settings: Settings | None, error: Exception) -> str:
-    what = f"{type(error).__name__}: {error}".splitlines()[0]
     if settings is None:
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
         return f"Unexpected error ({what})."
-    path = settings.home / "logs" / "errors.log"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as log:
-            log.write("".join(traceback.format_exception(error)))
-    except OSError:
-        return f"Unexpected error ({what}); its traceback could not be written to {path}."
-    return f"Unexpected error ({what}); please report it with the traceback at the end of {path}."
+    from tui.bootstrap import report
+
+    return report(settings, error)

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tui import bootstrap
+from tui.cli.dashboard import on_terminal, open_dashboard
 from tui.cli.output import progress, say
 from tui.cli.produce import given
 from tui.cli.read import print_candles
 from tui.cli.verify import show
+from tui.core.actions import Action
 from tui.model.candles import CandleSet
-from tui.model.errors import UnavailableError
-from tui.model.stack import ServiceState
+from tui.model.errors import LakehouseError, UnavailableError, UsageError
+from tui.model.stack import Progress, ServiceState
 from tui.ports import ProgressSink
 from tui.settings import Settings
 
@@ -40,11 +42,17 @@ class Times:
 
 
 def demo(settings: Settings, arguments: Namespace) -> int:
-    """Up, produce, submit, checkpoint, candles, verify; `--headless` without `--keep` stops everything at the end.
+    """Up, produce, submit, checkpoint, candles, verify: in the dashboard, or printed.
+
+    `--headless` without `--keep` stops everything at the end.
 
     A lakehouse that was up before is left running in any case.
     """
     options = given(arguments)
+    if not arguments.headless and on_terminal():
+        return open_dashboard(settings, first=_action(settings, options), record=arguments.record)
+    if arguments.record is not None:
+        raise UsageError("--record is for the dashboard: it needs a terminal, and no --headless.")
     times = Times()
     ran_before = any(s.state is not ServiceState.STOPPED for s in bootstrap.backend(settings).services())
     try:
@@ -64,6 +72,27 @@ def demo(settings: Settings, arguments: Namespace) -> int:
         say(f"\nIt keeps running in {settings.home}: trades come in, and the job commits every minute.")
         say("Look again with `lakehouse-tui candles`, `lag`, `snapshots`, `verify`; stop it with `lakehouse-tui down`.")
     return status
+
+
+def _action(settings: Settings, options: dict[str, str]) -> Action:
+    """All of it as the dashboard's first action."""
+
+    def run(sink: ProgressSink) -> str:
+        times = Times()
+        found = _to_candles(settings, options, times, sink)
+        sink(Progress("verify", "every check"))
+        failed = [c for c in bootstrap.verify(settings) if not c.ok]
+        times.mark("verified")
+        if failed:
+            raise LakehouseError(
+                f"{len(failed)} checks of verify failed: {', '.join(c.name for c in failed)}; press v."
+            )
+        took_s = times.reached["verified"]
+        return (
+            f"All of it runs, {len(found.candles)} newest candles are committed, every check passed ({took_s:.0f} s)."
+        )
+
+    return Action("demo", "Demo", "stack", run, refreshes=("services", "producer", "jobs", "lag", "live"))
 
 
 def _run(settings: Settings, options: dict[str, str], times: Times) -> int:

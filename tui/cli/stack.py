@@ -14,10 +14,8 @@ from tui.model.flink import JobDetail
 from tui.model.stack import ProducerStatus, Service
 from tui.settings import Settings
 from tui.stack.local.layout import Layout
+from tui.stack.local.log_tail import PROGRAMS
 from tui.stack.local.status import SERVICES
-
-PROGRAMS = ("producer", "submit", "supervisord")
-"""What has a log beside the services."""
 
 
 def up(settings: Settings, arguments: Namespace) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable
-from typing import Any
 
 from tui import bootstrap
 from tui.cli.output import print_json, say
+from tui.core.report import as_plain
 from tui.model.checks import Check, Report
 from tui.settings import Settings
 
@@ -26,7 +26,7 @@ def show(checks: Iterable[Check], *, as_json: bool) -> int:
             say(line(check))
     report = Report(tuple(done))
     if as_json:
-        print_json({"ok": report.ok, "checks": [row(c) for c in report.checks]})
+        print_json(as_plain(report))
     else:
         failed = sum(not c.ok for c in report.checks)
         passed = len(report.checks) - failed
@@ -40,14 +40,3 @@ def line(check: Check) -> str:
     if not check.ok:
         text += f"\n    expected: {check.expected}"
     return f"{text}\n    {check.detail}" if check.detail and not check.ok else text
-
-
-def row(check: Check) -> dict[str, Any]:
-    """The JSON form of one check."""
-    return {
-        "name": check.name,
-        "ok": check.ok,
-        "expected": check.expected,
-        "actual": check.actual,
-        "detail": check.detail,
-    }

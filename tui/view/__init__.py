@@ -1,0 +1,1 @@
+"""The dashboard: Textual screens over the frozen state of `tui.core`."""

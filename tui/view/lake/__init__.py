@@ -1,0 +1,1 @@
+"""The parts of the Iceberg screen: what is looked at, the panes, their texts."""

@@ -1,0 +1,107 @@
+"""What every screen of the cockpit has: header, body, activities, keys; and the sentence for a terminal too small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tui.core.cockpit import Cockpit
+from tui.core.sources import Source
+from tui.core.store import State
+from tui.view.registry import Command
+from tui.view.widgets.activity import ActivityBar
+from tui.view.widgets.header import HeaderBar
+from tui.view.widgets.keybar import KeyBar
+
+if TYPE_CHECKING:
+    from tui.view.app import LakehouseApp
+
+LEAST_WIDTH, LEAST_HEIGHT = 60, 18
+
+
+class CockpitScreen(Screen[None]):
+    """One screen; subclasses give `NAME`, `OWN`, `ABOUT`, `body` and `show`."""
+
+    NAME: ClassVar[str] = ""
+    OWN: ClassVar[tuple[Command, ...]] = ()
+    """The screen's own keys; its BINDINGS are made from them."""
+    ABOUT: ClassVar[str] = ""
+    """What the screen's numbers are, for the help."""
+
+    def compose(self) -> ComposeResult:
+        """Header, body, activities, keys."""
+        yield HeaderBar()
+        yield from self.body()
+        yield ActivityBar()
+        yield KeyBar()
+        yield Static(id="too-small")
+
+    def body(self) -> Iterable[Widget]:
+        """The screen's own widgets."""
+        raise NotImplementedError
+
+    @property
+    def cockpit(self) -> Cockpit:
+        """The lakehouse."""
+        return self.lakehouse.cockpit
+
+    @property
+    def lakehouse(self) -> LakehouseApp:
+        """The application, by its own type."""
+        from tui.view.app import LakehouseApp
+
+        return cast(LakehouseApp, self.app)
+
+    @property
+    def state(self) -> State:
+        """What is shown now (while paused: what was known then)."""
+        return self.lakehouse.state
+
+    @property
+    def now(self) -> datetime:
+        """The moment that ages are counted to (while paused: when that began)."""
+        return self.lakehouse.now
+
+    def sources(self) -> Mapping[str, Source]:
+        """What is fetched only while this screen is on top, built from the parameters of now."""
+        return {}
+
+    def refetch(self, *names: str) -> None:
+        """Fetch these sources (of `sources()` or of the cockpit) now: a parameter has changed."""
+        self.lakehouse.fetch(*names)
+
+    def show(self, state: State) -> None:
+        """Put `state` into the widgets, changing only what differs."""
+
+    def refresh_all(self) -> None:
+        """Show the state of now: frame and body."""
+        if not self.is_mounted or not self.app.is_running or not self.query(KeyBar):  # not yet, or no more
+            return
+        app = self.lakehouse
+        self.query_one(HeaderBar).offer(app.state, app.now, app.facts(self.NAME))
+        self.query_one(ActivityBar).offer(app.activities, app.clock())
+        self.query_one(KeyBar).offer(app.key_commands(self))
+        self.show(app.state)
+
+    def on_screen_resume(self) -> None:
+        """Back on top: show what is known by now, and fetch what this screen needs."""
+        self.call_after_refresh(self.refresh_all)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Below the least size a sentence takes the place of everything."""
+        small = event.size.width < LEAST_WIDTH or event.size.height < LEAST_HEIGHT
+        self.set_class(small, "-too-small")
+        self.set_class(event.size.width >= 120, "-wide")
+        self.set_class(event.size.height >= 40, "-tall")
+        if small:
+            self.query_one("#too-small", Static).update(
+                f"The terminal is {event.size.width}×{event.size.height}; "
+                f"the cockpit needs {LEAST_WIDTH}×{LEAST_HEIGHT} at least. q quits."
+            )
