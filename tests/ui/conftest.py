@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.ui.cockpits import Fake
+from tui.view import app
 
 
 @pytest.fixture(autouse=True)
@@ -16,6 +17,8 @@ def _same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(app, "TICK_S", 0.05)
+    monkeypatch.setattr(app, "AHEAD_S", 3600.0)  # most tests see one screen only
     time.tzset()
     yield
     monkeypatch.undo()

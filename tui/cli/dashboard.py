@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui import bootstrap
-from tui.cli import thrift
 from tui.cli.output import say
 from tui.cli.process import end_with_parent
 from tui.model.errors import UsageError
@@ -50,17 +49,19 @@ def open_dashboard(
     settings: Settings, *, read_only: bool = False, first: Action | None = None, record: Path | None = None
 ) -> int:
     """Run it until it is closed; `first` is done at once, `record` is a new file for what is read."""
+    from tui.view import thrift
+
     thrift.settle()
     from tui.view.app import LakehouseApp
 
     cockpit = bootstrap.cockpit(settings, read_only=read_only)
     if record is None:
-        return _run(LakehouseApp(cockpit, first=first))
+        return _run(LakehouseApp(cockpit, first=first, thrifty=True))
     from tui.view.tape import Tape
 
     with closing(bootstrap.recorder(settings, record)) as recorder:
         tape = Tape(recorder.note, lambda: recorder.failure, running=True)
-        status = _run(LakehouseApp(cockpit, first=first, tape=tape))
+        status = _run(LakehouseApp(cockpit, first=first, tape=tape, thrifty=True))
     say(recorder.failure or f"Recorded in {record}; `lakehouse-tui --replay {shlex.quote(str(record))}` plays it.")
     return status
 
@@ -69,12 +70,15 @@ def replay(settings: Settings, path: Path, speed: float) -> int:
     """Play a recording on this terminal."""
     if not SLOWEST <= speed <= FASTEST:
         raise UsageError(f"--speed is {speed:g}, but must be a number from {SLOWEST:g} to {FASTEST:g}.")
+    from tui.view import thrift
+
+    thrift.settle()
     from tui.core.player import Player
     from tui.view.replay import ReplayApp
 
     recording = bootstrap.recording(path)
     cockpit = bootstrap.replay_cockpit(settings, recording.header)
-    return _run(ReplayApp(cockpit, Player(recording, speed)))
+    return _run(ReplayApp(cockpit, Player(recording, speed), thrifty=True))
 
 
 def _run(app: LakehouseApp) -> int:

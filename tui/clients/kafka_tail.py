@@ -22,7 +22,7 @@ from tui.model.live import TailBatch, Trade
 MOST_WAITING = 50_000
 """So many trades wait to be asked for; then reading pauses."""
 
-_TAKE, _TAKE_S = 2_000, 0.1  # messages at once, and how long to wait for them
+_TAKE, _TAKE_S = 2_000, 0.15  # messages at once, and how long to wait for them
 _SILENT_S = 2.0  # after so long without a message the broker is asked whether it is there
 _ASK_S = 1.5
 _LOST = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})

@@ -41,11 +41,11 @@ class Feeds:
 
     def sources(self) -> Mapping[str, Source]:
         """All of them by name."""
-        tables = {f"history.{name}": Source(self._history(name), 2.0, LONG_DEADLINE_S) for name in TABLES}
+        tables = {f"history.{name}": Source(self._history(name), 3.0, LONG_DEADLINE_S) for name in TABLES}
         return MappingProxyType(
             {
-                "services": Source(self._services, 2.0),
-                "producer": Source(self._producer),
+                "services": Source(self._services, 3.0),
+                "producer": Source(self._producer, 2.0),
                 "jobs": Source(self.jobs),
                 "cluster": Source(self.cluster, 5.0),
                 "checkpoints": Source(self.checkpoints, 2.0),

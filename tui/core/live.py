@@ -28,7 +28,7 @@ PUSH_S = 0.25
 PATIENCE_S = 1.0
 """After so long without news the view of before is given once more."""
 
-_POLL_S = 0.1
+_POLL_S = 0.25  # how soon news of the background is seen; trades are seen at once
 _RATE_S = 5.0
 _WAIT_S, _LONG_WAIT_S = 2.0, 20.0
 _SKIP = 50_000  # the tail is so many messages behind the tables: it starts anew rather than read them
@@ -74,16 +74,17 @@ class LiveCandles:
         self._choose(symbol)
         with self._lock:
             began = self._clock()
-            self._read(0.0)
+            news = self._read(0.0)
             while True:
-                self._follow()
+                news = self._follow() or news
                 now = self._clock()
                 patient = now - began < PATIENCE_S and self._chosen == symbol
-                if not patient or now - self._pushed_at >= PUSH_S or self._view.symbol != symbol:
+                if not patient or (news and now - self._pushed_at >= PUSH_S) or self._view.symbol != symbol:
+                    news = False
                     view = self._seen(symbol)
                     if not patient or (view is not None and view != self._view):
                         break
-                self._read(_POLL_S)
+                news = self._read(min(_POLL_S, PUSH_S)) or news
             view = view or self._unseen(symbol)
             if view != self._view:
                 self._view, self._pushed_at = view, now
@@ -105,13 +106,17 @@ class LiveCandles:
 
     # --- what comes in
 
-    def _follow(self) -> None:
-        """Take up what the background has found: plan, then candles (never older than the plan), then lessons."""
+    def _follow(self) -> bool:
+        """Take up what the background has found: plan, then candles (never older than the plan), then lessons.
+
+        Whether there was anything.
+        """
         background = self._background
         if background.bug is not None:
             bug, background.bug = background.bug, None
             raise bug
         plan, committed, lesson = background.plan, background.committed, background.lesson
+        before = self._plan, self._committed, self._lesson
         if plan is not None and plan is not self._plan:
             self._plan = plan
             self._book = LiveBook(plan.front, plan.starts, plan.lows, self._most)
@@ -125,6 +130,8 @@ class LiveCandles:
             self._lesson = lesson
             if lesson.front.snapshot_id == self._book.front.snapshot_id:
                 self._book.learn(lesson.since_ms, lesson.before_ms, lesson.edges)
+        after = self._plan, self._committed, self._lesson
+        return any(new is not old for new, old in zip(after, before, strict=True))
 
     def _may_advance(self, front: Front) -> bool:
         """The tail is first let read what is committed now; one that cannot is not waited for long."""
@@ -150,16 +157,18 @@ class LiveCandles:
         self._background.plans_wanted += 1
         self._background.wake()
 
-    def _read(self, timeout_s: float) -> None:
-        """What the tail has read; waits for it."""
+    def _read(self, timeout_s: float) -> bool:
+        """What the tail has read; waits for it. Whether it changes anything."""
         batch = self._tail.poll(timeout_s)
         if self._book is None:
-            return
+            return False
+        news = batch != self._batch
         self._batch = batch
         self._book.add(batch)
         if batch.lost:
             self._start_anew()
         self._rate.count(len(batch.trades), news=_caught_up(batch))
+        return news
 
     # --- what goes out
 

@@ -14,7 +14,7 @@ from tui.model.errors import LakehouseError, UnavailableError
 from tui.model.live import Edges, Front, MinuteKey
 from tui.ports import FrontPort, TailPort
 
-LOOK_S = 1.0
+LOOK_S = 2.0
 """How often the tables are asked for a new checkpoint."""
 
 _IDLE_S = 10.0  # nobody has fetched for so long: nothing is asked

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, ClassVar
 
-from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
-from textual.theme import Theme
 
 from tui.core import advice
 from tui.core.actions import Action
@@ -20,11 +18,12 @@ from tui.core.store import State
 from tui.model.activity import Activity
 from tui.model.display import Display
 from tui.model.reading import Reading
-from tui.view import registry, theme
+from tui.view import registry, theme, thrift
 from tui.view.activity import Performer
 from tui.view.messages import Arrived, Ended, Stepped
 from tui.view.offers import for_the_bar, offered, offers
 from tui.view.polling import Polling
+from tui.view.prompt import PromptApp
 from tui.view.registry import Command
 from tui.view.screens.base import CockpitScreen
 from tui.view.screens.confirm import Confirm
@@ -34,14 +33,20 @@ from tui.view.screens.help import Help
 from tui.view.screens.iceberg import IcebergScreen
 from tui.view.screens.kafka import KafkaScreen
 from tui.view.screens.logs import LogsScreen
+from tui.view.screens.palette import Palette
 from tui.view.screens.verify import VerifyScreen
 from tui.view.tape import Tape
 from tui.view.widgets.header import Facts
 
 INTERVALS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-TICK_S = 0.1
-GATHER_S = 0.2
-"""News of so long is shown at once; keys never wait for it."""
+TICK_S = 0.25
+GATHER_S = 0.1
+"""News is shown so long after it came, with what has come by then; keys never wait for it."""
+AGES_S = 1.4
+"""Ages grow without news too; longer than news takes to come every second and be gathered, or all is drawn twice."""
+AHEAD_S = 0.5
+QUIET_S = 3.0
+"""Who has typed nothing for so long is not about to."""
 SCREENS: dict[str, type[CockpitScreen]] = {
     "dashboard": DashboardScreen,
     "kafka": KafkaScreen,
@@ -52,16 +57,18 @@ SCREENS: dict[str, type[CockpitScreen]] = {
 }
 
 
-class LakehouseApp(App[str]):
-    """The dashboard on one `Cockpit`; ends with a sentence about what keeps running."""
+class LakehouseApp(PromptApp):
+    """The dashboard on one `Cockpit`; ends with a sentence about what keeps running.
+
+    A `thrifty` one has the process to itself, and manages its memory.
+    """
 
     TITLE = "lakehouse-tui"
     CSS_PATH = "app.tcss"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = dict(SCREENS)
     DEFAULT_MODE = "dashboard"
     BINDINGS: ClassVar[list[BindingType]] = registry.bindings(registry.GLOBAL)
-    ENABLE_COMMAND_PALETTE = True
-    COMMAND_PALETTE_BINDING = "ctrl+p"
+    ENABLE_COMMAND_PALETTE = False
 
     def __init__(
         self,
@@ -69,6 +76,7 @@ class LakehouseApp(App[str]):
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         first: Action | None = None,
         tape: Tape | None = None,
+        thrifty: bool = False,
     ) -> None:
         super().__init__()
         registry.check(cockpit.keys, {name: screen.OWN for name, screen in SCREENS.items()})
@@ -78,9 +86,10 @@ class LakehouseApp(App[str]):
         self.performer = Performer(self.post_message, cockpit.report, clock)
         self._first = first
         self._tape = tape or Tape()
+        self._thrifty = thrifty
         self._paused: tuple[State, datetime] | None = None
         self._polling = Polling(cockpit.refresh_interval_s, self._deliver, cockpit.report, clock)
-        self._dirty = True
+        self._news_at: float | None = 0.0
         self._shown_at = 0.0
 
     # --- what screens ask
@@ -130,9 +139,7 @@ class LakehouseApp(App[str]):
         """Start the timers; nothing is waited for."""
         for one in theme.THEMES:
             self.register_theme(one)
-        self.theme_changed_signal.subscribe(self, self._colour, immediate=True)
         self.theme = self.cockpit.theme
-        self._colour(self.current_theme)
         self.set_keymap(dict(self.cockpit.keys))
         self.call_after_refresh(self._begin)
         if self._first is not None:
@@ -142,10 +149,14 @@ class LakehouseApp(App[str]):
         """Poll from when the first screen is painted: importing the clients takes processor time of its own."""
         self.set_interval(TICK_S, self._tick)
         self._tick()
+        self.set_timer(AHEAD_S, self._make_ahead)
 
-    def _colour(self, current: Theme) -> None:
-        if current.name in theme.NAMES:
-            self.ansi_theme_dark = self.ansi_theme_light = theme.ansi(current)
+    def _make_ahead(self) -> None:
+        """Make one screen that was not seen yet, so that its key need not wait for it."""
+        if any(self.make_ahead(name) for name in SCREENS):
+            self.set_timer(AHEAD_S, self._make_ahead)
+        elif self._thrifty:
+            thrift.keep()
 
     def sources(self) -> Mapping[str, Source]:
         """What is polled now: the cockpit's sources and those of the screen on top."""
@@ -161,9 +172,12 @@ class LakehouseApp(App[str]):
         if not self.screen_stack:  # between two screens, or at the very end
             return
         self._polling.tick(self.sources())
-        shown_s = monotonic() - self._shown_at
-        if shown_s >= (GATHER_S if self._dirty else 1.0):  # ages grow without news
+        now = monotonic()
+        gathered = self._news_at is not None and now - self._news_at >= GATHER_S
+        if gathered or now - self._shown_at >= AGES_S:
             self._show()
+        elif self._thrifty and now - self.input_at >= QUIET_S:
+            thrift.tidy()
 
     def _deliver(self, reading: Reading[object]) -> None:
         self.post_message(Arrived(reading))
@@ -172,10 +186,14 @@ class LakehouseApp(App[str]):
         """One reading, into the state."""
         if self._polling.accept(message.reading):
             self._tape.note(message.reading)
-            self._dirty = self._dirty or self._paused is None
+            if self._paused is None:
+                self._note_news()
+
+    def _note_news(self) -> None:
+        self._news_at = self._news_at if self._news_at is not None else monotonic()
 
     def _show(self) -> None:
-        self._dirty, self._shown_at = False, monotonic()
+        self._news_at, self._shown_at = None, monotonic()
         ended = self._tape.look(self.activities, Display(self.symbol, self.period_s), self.clock())
         if ended:
             self.notify(ended, severity="error", timeout=30, markup=False)
@@ -210,7 +228,7 @@ class LakehouseApp(App[str]):
     def on_stepped(self, message: Stepped) -> None:
         """A step of a running action."""
         self.performer.stepped(message)
-        self._dirty = True
+        self._note_news()
 
     def on_ended(self, message: Ended) -> None:
         """An action has ended: say how, and look at what it changed."""
@@ -219,15 +237,16 @@ class LakehouseApp(App[str]):
 
     # --- keys of the display
 
-    def action_go(self, name: str) -> None:
-        """Another screen."""
-        if name in SCREENS:
-            self.switch_mode(name)
+    async def action_go(self, name: str) -> None:
+        """Another screen, painted once it is whole."""
+        with self.batch_update():
+            await self.switch_mode(name)
+            self._show()
 
     async def action_verify(self) -> None:
         """The checks, begun anew; where they run already, only shown."""
         there = self.current_mode == "verify"
-        await self.switch_mode("verify")
+        await self.action_go("verify")
         screen = self.screen
         if isinstance(screen, VerifyScreen):
             screen.run(insist=there)
@@ -272,22 +291,21 @@ class LakehouseApp(App[str]):
         self.performer.forget()
         self._show()
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette: every command of the registry that is offered here."""
+    def action_command_palette(self) -> None:
+        """Every command that is offered here, by name."""
+        screen = self.screen
         if isinstance(screen, CockpitScreen):
-            for command in self.commands(screen):
-                if command.palette:
-                    yield SystemCommand(command.label.capitalize(), command.help, lambda a=command.action: self._run(a))
+            self.push_screen(Palette(self.commands(screen)), lambda action: self._run(action) if action else None)
 
     def _run(self, action: str) -> None:
         self.call_later(self.run_action, action)
 
     # --- the end
 
-    def action_leave(self) -> None:
+    async def action_leave(self) -> None:
         """Back to the dashboard, or quit; asks while an action runs."""
         if self.current_mode != self.DEFAULT_MODE:
-            self.switch_mode(self.DEFAULT_MODE)
+            await self.action_go(self.DEFAULT_MODE)
             return
         running = [a.title for a in self.performer.running]
         if not running:

@@ -52,8 +52,8 @@ class ReplayApp(LakehouseApp):
 
     BINDINGS: ClassVar[list[BindingType]] = registry.bindings(registry.REPLAY)
 
-    def __init__(self, cockpit: Cockpit, player: Player) -> None:
-        super().__init__(cockpit, clock=lambda: player.now)
+    def __init__(self, cockpit: Cockpit, player: Player, thrifty: bool = False) -> None:
+        super().__init__(cockpit, clock=lambda: player.now, thrifty=thrifty)
         self.player = player
         self._polling = Playing(player)
 
@@ -84,7 +84,8 @@ class ReplayApp(LakehouseApp):
         display = self.state.shown(DISPLAY).value
         if isinstance(display, Display):
             self.symbol, self._polling.interval_s = display.symbol, display.interval_s
-        self._dirty = self._dirty or before != (self.player.state, round(self.player.position_s))
+        if before != (self.player.state, round(self.player.position_s)):
+            self._note_news()
 
     # --- keys
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from rich.color import Color
 from rich.terminal_theme import TerminalTheme
 from textual.theme import Theme
@@ -53,8 +55,12 @@ THEMES = (
 MAGENTA = {"dark": "#c792ea", "light": "#8e24aa", "contrast": "#ff80ff"}
 
 
-def ansi(theme: Theme) -> TerminalTheme:
-    """What the colour names of a `Text` (green, red, …) are in this theme."""
+@lru_cache(maxsize=8)
+def ansi(name: str) -> TerminalTheme | None:
+    """What the colour names of a `Text` (green, red, …) are in this theme; `None` for a theme of Textual's own."""
+    theme = next((theme for theme in THEMES if theme.name == name), None)
+    if theme is None:
+        return None
     named = (
         theme.background,
         theme.error,

@@ -188,14 +188,14 @@ Settings that look like secrets are not shown. – is unknown.
         elif self._view is not None:
             self.pane.offer(self._view)
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         """Close what is open, else go back."""
         if self.pane.close():
             self.refresh_all()
         elif self.lakehouse.performer.activities:
             self.lakehouse.action_dismiss_result()
         else:
-            self.lakehouse.action_leave()
+            await self.lakehouse.action_leave()
 
     def action_search(self) -> None:
         """Search in the settings."""

@@ -231,14 +231,14 @@ shift+left and shift+right move a table that is wider than the screen.
             self._as_of[self._look.table] = as_of
         self._turn(replace(self._look, as_of=as_of))
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         """Close the snapshot; then as everywhere."""
         if self.opened is not None:
             self._turn(replace(self._look, detail=None))
         elif self.lakehouse.performer.activities:
             self.lakehouse.action_dismiss_result()
         else:
-            self.lakehouse.action_leave()
+            await self.lakehouse.action_leave()
 
     def _turn(self, look: Look) -> None:
         """Look at something else: ask for it, and show what is known of it."""

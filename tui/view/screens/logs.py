@@ -266,7 +266,7 @@ submit: the last submission of the job; what the job does later is in taskmanage
         elif self.lakehouse.activities:
             self.lakehouse.action_dismiss_result()
         else:
-            self.lakehouse.action_leave()
+            await self.lakehouse.action_leave()
 
 
 def _services(port: Callable[[], LogPort]) -> tuple[LogInfo, ...]:

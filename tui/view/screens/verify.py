@@ -242,7 +242,7 @@ class VerifyScreen(CockpitScreen):
         self.query_one(Input).display = False
         self.query_one(CheckTable).focus()
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         """Close the path; without one take the last sentence away, or go back."""
         if self.query_one(Input).display:
             self._close()
@@ -252,7 +252,7 @@ class VerifyScreen(CockpitScreen):
         elif self.lakehouse.performer.activities:
             self.lakehouse.action_dismiss_result()
         else:
-            self.lakehouse.action_leave()
+            await self.lakehouse.action_leave()
 
 
 def summary(run: VerifyRun, possible: bool) -> Text:

@@ -6,10 +6,12 @@ import ctypes
 import gc
 import os
 
-_ESCAPE_MS = "25"
+_ESCAPE_MS = "10"
 """How long an escape may be the beginning of another key; Textual's own 100 ms would hold every escape up."""
-_GARBAGE_AFTER = (20_000, 20, 100)
-"""Fewer and later collections than Python's own (700, 10, 10): one of everything takes tens of milliseconds."""
+_GARBAGE_AFTER = (2_000, 10, 400)
+"""Collections of young objects are short; one of all takes 50 ms and more, so it waits for a quiet moment (`tidy`)."""
+_WORTH = 30
+"""So many collections of middle-aged objects make one of all worth its time."""
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # <malloc.h>
 _LARGE = 128 * 1024
 _ARENAS = 2
@@ -26,3 +28,14 @@ def settle() -> None:
         return
     mallopt(_M_MMAP_THRESHOLD, _LARGE)  # large buffers go back at once
     mallopt(_M_ARENA_MAX, _ARENAS)  # else each of some thirty threads fills one of its own
+
+
+def keep() -> None:
+    """All that is there stays: collections no longer look at it. For once everything is made."""
+    gc.freeze()
+
+
+def tidy() -> None:
+    """Collect garbage where there is enough of it; for moments when nobody waits."""
+    if gc.get_count()[2] >= _WORTH:
+        gc.collect()

@@ -1,0 +1,144 @@
+"""Where Textual lets a key wait: an application that paints at once what a key has changed.
+
+Textual looks for a lone escape every 100 ms only, paints another mode 50 ms late, parses a theme anew at each change
+and once more in each mode, and makes a screen when it is first seen, in several frames: see `benchmarks/tui.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from codecs import getincrementaldecoder
+from contextlib import ExitStack
+from time import monotonic
+from typing import Any
+
+from rich.terminal_theme import TerminalTheme
+from textual._styles_cache import StylesCache
+from textual._xterm_parser import XTermParser
+from textual.app import App
+from textual.await_complete import AwaitComplete
+from textual.cache import LRUCache
+from textual.constants import ESCAPE_DELAY
+from textual.css.stylesheet import Stylesheet
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Event, InputEvent
+
+from tui.view import theme
+
+_CHUNK = 4096
+_IDLE_S = 0.1
+"""How soon the end of the program is noticed."""
+_SLACK_S = 0.001
+_WHOLE_S = 0.25
+
+
+class PromptDriver(LinuxDriver):
+    """Reads the terminal; what ends with an escape is looked at again as soon as nothing can follow it any more."""
+
+    def run_input_thread(self) -> None:
+        """Hand keys over until the program ends."""
+        parser = XTermParser(self._debug)
+        decode = getincrementaldecoder("utf-8")().decode
+        wait_s = _IDLE_S
+        while not self.exit_event.is_set():
+            ready, _, _ = select.select([self.fileno], [], [], wait_s)
+            text = decode(os.read(self.fileno, _CHUNK)) if ready else ""
+            for message in (*(parser.feed(text) if text else ()), *parser.tick()):
+                self.process_message(message)
+            if ready and not text:  # nobody is there any more
+                self.exit_event.wait(_IDLE_S)
+            wait_s = ESCAPE_DELAY + _SLACK_S if "\x1b" in text else _IDLE_S
+
+
+class KeptStylesheet(Stylesheet):
+    """Keeps what it has parsed, by the variables of each theme."""
+
+    def __init__(self, *, variables: dict[str, str] | None = None) -> None:
+        super().__init__(variables=variables)
+        self._kept: dict[tuple[tuple[str, str], ...], LRUCache[tuple[Any, ...], Any]] = {}
+
+    def set_variables(self, variables: dict[str, str]) -> None:
+        """Take up the rules that were parsed with these variables before."""
+        if variables == self._variables:
+            return
+        self._kept[_key(self._variables)] = self._parse_cache
+        self._parse_cache = LRUCache(1)  # is emptied now
+        super().set_variables(variables)
+        self._parse_cache = self._kept.get(_key(variables), LRUCache(256))
+
+    def reparse(self) -> None:
+        """Parse what was not parsed with these variables yet."""
+        self.parse()
+
+
+def _key(variables: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(variables.items()))
+
+
+class PromptApp(App[str]):
+    """Answers a key with the next frame."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
+        self.input_at = 0.0  # by the monotonic clock
+
+    async def on_event(self, event: Event) -> None:
+        """Note when somebody last typed or clicked."""
+        if isinstance(event, InputEvent):
+            self.input_at = monotonic()
+        await super().on_event(event)
+
+    @property
+    def ansi_theme(self) -> TerminalTheme:
+        """What the colour names of a `Text` are in the theme of now: part of the theme, so no second change."""
+        return theme.ansi(self.current_theme.name) or super().ansi_theme
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's choice, but the quicker one on a terminal."""
+        chosen = super().get_driver_class()
+        return PromptDriver if chosen is LinuxDriver else chosen
+
+    def delay_update(self, delay: float = 0.05) -> None:
+        """Paint at once: whoever changes screens gathers what belongs together by `batch_update`."""
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Take up changed styles on what is seen; the other screens follow in idle moments."""
+        super().refresh_css(animate)
+        self.set_timer(_IDLE_S, self._dress_ahead)
+
+    def _dress_ahead(self) -> None:
+        for screen in (screen for stack in self._screen_stacks.values() for screen in stack):
+            if screen._css_update_count != self._css_update_count:
+                self.stylesheet.update(screen, animate=False)
+                screen._css_update_count = self._css_update_count
+                self.set_timer(_IDLE_S, self._dress_ahead)
+                return
+
+    def make_ahead(self, mode: str) -> bool:
+        """Make the screen of a mode that was not seen yet; whether there was something to make."""
+        if mode in self._screen_stacks or not self.is_running:
+            return False
+        self._init_mode(mode)
+        return True
+
+    def push_screen(self, *arguments: Any, **options: Any) -> Any:
+        """Another screen on top, laid out and painted once it is whole."""
+        with ExitStack() as stack:
+            stack.enter_context(self.batch_update())
+            pushed = super().push_screen(*arguments, **options)
+            release = stack.pop_all().close
+        self.screen.call_later(release)
+        self.set_timer(_WHOLE_S, release)  # whatever happens to that screen, painting goes on
+        return pushed
+
+    def pop_screen(self) -> AwaitComplete:
+        """Back to the screen below; what was painted of the one on top is forgotten.
+
+        Textual's cache of colours has what a widget painted as a part of its key, so it keeps that of 1,024 widgets,
+        and collecting garbage took ever longer.
+        """
+        StylesCache.get_inner_outer.cache_clear()
+        return super().pop_screen()

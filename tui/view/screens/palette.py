@@ -1,0 +1,101 @@
+"""Every command by name: type a part of it, enter runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.fuzzy import Matcher
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
+
+from tui.view.registry import Command, shown
+
+_KEY, _LABEL = 8, 15
+
+
+class Palette(ModalScreen[str | None]):
+    """Ends with the action of the chosen command, or with `None`."""
+
+    DEFAULT_CSS = """
+    Palette { align-horizontal: center; background: $background 60%; }
+    Palette #palette {
+        width: 84; max-width: 96%; height: auto; max-height: 90%; margin-top: 1;
+        border: round $primary; background: $surface;
+    }
+    Palette Input { background: $surface; padding: 0 1; }
+    Palette OptionList { height: auto; max-height: 100%; background: $surface; border: none; padding: 0; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+p", "close", "close"),
+        Binding("up", "move('cursor_up')", priority=True),
+        Binding("down", "move('cursor_down')", priority=True),
+        Binding("pageup", "move('page_up')", priority=True),
+        Binding("pagedown", "move('page_down')", priority=True),
+    ]
+
+    def __init__(self, commands: Sequence[Command]) -> None:
+        super().__init__()
+        self._commands = tuple(c for c in commands if c.palette)
+
+    def compose(self) -> ComposeResult:
+        """What is typed, and the commands that fit."""
+        with Vertical(id="palette") as box:
+            box.border_title = "Commands"
+            box.border_subtitle = "enter runs it, esc closes"
+            yield Input(placeholder="Search for commands …", compact=True)
+            found = OptionList(*_options(self._commands), id="found", compact=True)
+            found.can_focus = False
+            found.highlighted = 0
+            yield found
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """List what fits, the best first."""
+        found = self.query_one(OptionList)
+        found.set_options(_options(matching(self._commands, event.value)))
+        found.highlighted = 0 if found.option_count else None
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Run the highlighted one."""
+        event.stop()
+        self.query_one(OptionList).action_select()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Run the chosen one."""
+        event.stop()
+        action = next((c.action for c in self._commands if c.id == event.option_id), None)
+        if action is not None:  # else it is the sentence that nothing fits
+            self.dismiss(action)
+
+    def action_move(self, how: str) -> None:
+        """Along the list, whatever has the focus."""
+        getattr(self.query_one(OptionList), f"action_{how}")()
+
+    def action_close(self) -> None:
+        """Nothing."""
+        self.dismiss(None)
+
+
+def matching(commands: Sequence[Command], typed: str) -> list[Command]:
+    """The commands whose label (counted double) or help fits what was typed, the best first; all for nothing typed."""
+    if not typed.strip():
+        return list(commands)
+    matcher = Matcher(typed.strip())
+    scored = [(max(2 * matcher.match(c.label), matcher.match(c.help)), c) for c in commands]
+    return [c for score, c in sorted(scored, key=lambda pair: -pair[0]) if score > 0]
+
+
+def _options(commands: Sequence[Command]) -> list[Option]:
+    return [Option(_line(c), id=c.id) for c in commands] or [Option(Text("No command is called that.", style="dim"))]
+
+
+def _line(command: Command) -> Text:
+    key = shown(command.keys.split(",")[0])
+    return Text.assemble(
+        (f" {key:<{_KEY}}", "bold"), f"{command.label:<{_LABEL}} ", (command.help, "dim"), no_wrap=True
+    )
