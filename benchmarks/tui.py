@@ -102,6 +102,9 @@ def ours(stack: Settings) -> Subject:
         Key(":", b":", has("Search for commands")),
         Key("escape", b"\x1b", PANELS),
         Key("5", b"5", has("LOGS")),
+        Key("2", b"2", has("KAFKA")),
+        Key("3", b"3", has("FLINK")),
+        Key("4", b"4", has("ICEBERG")),
         Key("1", b"1", PANELS),
     )
     return Subject(

@@ -457,6 +457,22 @@ async def test_kafka_goes_away_and_comes_back() -> None:
         assert "stale" not in shown.subtitle("#topic-messages")
 
 
+async def test_messages_of_the_question_before_are_said_to_be_that() -> None:
+    topic = Topic()
+    async with kafka(topic) as shown:
+        assert "before" not in shown.subtitle("#topic-messages")
+        topic.failure = UnavailableError("Kafka is away.")
+        await shown.answer("o", "10")
+        await shown.until(lambda: "! Kafka is away." in shown.text("#message-note"), "the sentence")
+        assert shown.offsets == list(range(500 - PAGE, 500))
+        assert shown.subtitle("#topic-messages") == f"found before: {PAGE} messages"
+        assert shown.screen.query_one("#topic-messages").has_class("-stale")
+        topic.failure = None
+        await shown.until(lambda: shown.offsets[:1] == [10], "the page")
+        assert shown.subtitle("#topic-messages") == f"{PAGE} messages"
+        assert not shown.screen.query_one("#topic-messages").has_class("-stale")
+
+
 async def test_a_page_that_failed_is_asked_for_again() -> None:
     topic = Topic()
     async with kafka(topic) as shown:

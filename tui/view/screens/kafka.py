@@ -221,9 +221,10 @@ it again. ✗ marks what is no trade and says why; only the job can tell which t
             return
         bad = sum(m.problem is not None for m in page.messages)
         count = f"{len(page.messages)} messages" + (f", {bad} ✗" if bad else "")
-        self._border(box, state, None if self._held or not self._lives else _MESSAGES, count)
-        notes = [self._said(page)] if page.note else []
-        if self.cockpit.topic_port is not None and not self._answered and shown.error is None:
+        before = self.cockpit.topic_port is not None and not self._answered
+        self._border(box, state, None if self._held or not self._lives else _MESSAGES, count, before=before)
+        notes = [self._said(page)] if page.note and not before else []
+        if before and shown.error is None:
             notes = [f"Looking for {self._words()} …"]
         elif not page.messages and not page.note:
             notes = ["There are no messages yet: p starts the producer." if self._lives else "There are no messages."]
@@ -262,9 +263,14 @@ it again. ✗ marks what is no trade and says why; only the job can tell which t
         ]
         return " · ".join(part for part in parts if part)
 
-    def _border(self, box: Widget, state: State, source: str | None, words: str) -> None:
-        """What stands in the lower border: since when it is stale, else `words`."""
+    def _border(self, box: Widget, state: State, source: str | None, words: str, *, before: bool = False) -> None:
+        """What stands in the lower border: since when it is stale, else `words`.
+
+        With `before` the content answers another question than the one that the title names.
+        """
         stale = staleness(state.shown(source), self.now, self.lakehouse.period_s + 5.0) if source else None
+        if before:
+            stale = f"found before: {words}"
         box.set_class(stale is not None, "-stale")
         box.border_subtitle = fmt.clip(stale or words, max(8, box.size.width - 4))
 
