@@ -167,3 +167,12 @@ async def test_the_palette_says_when_nothing_fits_and_moves_with_the_arrows(fake
         await pilot.press("colon", "down", "up", "up", "escape")
         await until(pilot, lambda: not isinstance(app.screen, Palette), "closed")
         assert app.current_mode == "kafka"
+
+
+@pytest.mark.parametrize("size", [(60, 18), (80, 24), (200, 60)])
+async def test_the_palette_shows_its_last_command_at_every_size(fake: Fake, size: tuple[int, int]) -> None:
+    async with fake.app().run_test(size=size) as pilot:
+        await until_shown(pilot, "4/4 ready")
+        await pilot.press("colon", "up")
+        await until_shown(pilot, "back to the dashboard")
+        assert "DASHBOARD" in screen_text(pilot.app)  # type: ignore[arg-type]

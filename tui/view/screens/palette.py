@@ -22,15 +22,6 @@ _KEY, _LABEL = 8, 15
 class Palette(ModalScreen[str | None]):
     """Ends with the action of the chosen command, or with `None`."""
 
-    DEFAULT_CSS = """
-    Palette { align-horizontal: center; background: $background 60%; }
-    Palette #palette {
-        width: 84; max-width: 96%; height: auto; max-height: 90%; margin-top: 1;
-        border: round $primary; background: $surface;
-    }
-    Palette Input { background: $surface; padding: 0 1; }
-    Palette OptionList { height: auto; max-height: 100%; background: $surface; border: none; padding: 0; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+p", "close", "close"),
         Binding("up", "move('cursor_up')", priority=True),
