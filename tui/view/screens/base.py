@@ -90,8 +90,9 @@ class CockpitScreen(Screen[None]):
         self.query_one(KeyBar).offer(app.key_commands(self))
         self.show(app.state)
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         """Back on top: show what is known by now, and fetch what this screen needs."""
+        event.refresh_styles = False  # they are kept up to date behind, see `PromptApp.refresh_css`
         self.call_after_refresh(self.refresh_all)
 
     def on_resize(self, event: events.Resize) -> None:
