@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
@@ -87,12 +88,13 @@ def serves(lab: Lab) -> bool:
 
 @contextlib.contextmanager
 def frozen_kafka(lab: Lab) -> Iterator[None]:
-    pid = kafka_process(lab)
-    os.kill(pid, signal.SIGSTOP)
+    kafka = psutil.Process(kafka_process(lab))
+    kafka.send_signal(signal.SIGSTOP)
     try:
+        until(lambda: kafka.status() == psutil.STATUS_STOPPED, "every thread of Kafka stands still")
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        kafka.send_signal(signal.SIGCONT)
     until(lambda: serves(lab), "Kafka serves again")
 
 

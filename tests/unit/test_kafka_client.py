@@ -115,6 +115,28 @@ def committed(partition: int, offset: int, error: KafkaError | None = None) -> S
     return SimpleNamespace(partition=partition, offset=offset, error=error)
 
 
+def frozen_after_naming(monkeypatch: pytest.MonkeyPatch, answers: dict[int, Future[object]]) -> KafkaClient:
+    """A client whose broker has named its partitions and gives `answers` for their offsets, then nothing more."""
+    client = KafkaClient("127.0.0.1:1", "trades", "lakehouse", timeout_s=0.2)
+    described = [SimpleNamespace(id=p, leader=SimpleNamespace(id=1)) for p in answers]
+    monkeypatch.setattr(client, "_described", lambda _: described)
+    monkeypatch.setattr(client, "_ask_offsets", lambda *_: answers)
+    return client
+
+
+def test_a_broker_that_freezes_after_naming_its_partitions_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = frozen_after_naming(monkeypatch, {0: Future(), 1: Future()})
+    with pytest.raises(UnavailableError, match=r"did not answer within 0\.2 s"):
+        client.lag()
+
+
+def test_one_offset_in_time_is_told_though_the_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = frozen_after_naming(monkeypatch, {0: done(SimpleNamespace(offset=7)), 1: Future()})
+    found = client.lag().partitions
+    assert [(p.high, p.error is None) for p in found] == [(7, False), (None, False)]
+    assert found[1].error == "no answer in time"
+
+
 def test_no_commit_yet_is_unknown_and_a_commit_at_0_is_not() -> None:
     assert kafka.committed_offsets([committed(0, 0), committed(1, -1001)]) == {0: 0}
 

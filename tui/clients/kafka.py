@@ -56,6 +56,8 @@ class KafkaClient:
         asked_high = self._ask_offsets(reachable, OffsetSpec.latest(), deadline)  # type: ignore[no-untyped-call]
         committed = self._committed(list(leaders), deadline)
         low, high = _offsets(asked_low, deadline), _offsets(asked_high, deadline)
+        if reachable and time.monotonic() >= deadline and not any(map(_is_known, (*low.values(), *high.values()))):
+            raise self._away()  # it froze after it had named its partitions
         read = read_offsets or {}
         return TopicLag(
             topic=self._topic,
@@ -98,11 +100,14 @@ class KafkaClient:
                 f"Kafka at {self._bootstrap} has no topic {self._topic!r}: `lakehouse-tui up` creates it."
             )
         if code in _AWAY:
-            return UnavailableError(
-                f"Kafka at {self._bootstrap} did not answer within {self._timeout_s:g} s: "
-                "`lakehouse-tui status` tells more."
-            )
+            return self._away()
         return UnavailableError(f"Kafka at {self._bootstrap} refused to describe {self._topic!r}: {_text(error)}.")
+
+    def _away(self) -> UnavailableError:
+        return UnavailableError(
+            f"Kafka at {self._bootstrap} did not answer within {self._timeout_s:g} s: "
+            "`lakehouse-tui status` tells more."
+        )
 
     def _ask_offsets(self, partitions: Iterable[int], spec: OffsetSpec, deadline: float) -> dict[int, Future[Any]]:
         wanted = {TopicPartition(self._topic, partition): spec for partition in partitions}
@@ -184,6 +189,10 @@ def committed_offsets(answer: Iterable[TopicPartition]) -> Offsets:
 
 def _known(offset: int | str | None) -> int | None:
     return offset if isinstance(offset, int) and offset >= 0 else None
+
+
+def _is_known(offset: int | str | None) -> bool:
+    return _known(offset) is not None
 
 
 def _reason(has_leader: bool, *offsets: int | str | None) -> str | None:
