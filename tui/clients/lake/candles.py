@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tui.clients.lake.deletes import KeyIndex
-from tui.clients.lake.files import DATA, FileEntry, bound
 from tui.clients.lake.metadata import TableMetadata
 from tui.clients.lake.scan import Between
+from tui.clients.lake.shelf import Shelf, span
 from tui.model.candles import Candle
 
 KEY = ("symbol", "window_start")
@@ -40,15 +40,12 @@ Span = tuple[datetime, datetime]
 """The lowest and the highest `window_start` that the files can hold."""
 
 
-def span_of(table: TableMetadata, files: Sequence[FileEntry]) -> Span | None:
+def span_of(table: TableMetadata, shelves: Sequence[Shelf]) -> Span | None:
     """Lowest and highest `window_start` by the bounds of the data files, `None` when one has no bounds."""
-    field = table.column("window_start")
-    data = [f for f in files if f.content == DATA]
-    lows = [bound(field.type, f.lower.get(field.id)) for f in data]
-    highs = [bound(field.type, f.upper.get(field.id)) for f in data]
-    if not data or None in lows or None in highs:
+    found = span(shelves, table.column("window_start"))
+    if found is None:
         return None
-    low, high = (_EPOCH + timedelta(microseconds=us) for us in (min(lows), max(highs)))
+    low, high = (_EPOCH + timedelta(microseconds=us) for us in found)
     return low, high
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # heavy; imported where rows are read
     from tui.clients.lake.files import FileEntry
     from tui.clients.lake.manifests import Manifests
     from tui.clients.lake.scan import Batches, Between
+    from tui.clients.lake.shelf import Shelf
 
 _CANDLES = 5_000
 _LISTS = 8
@@ -54,7 +55,7 @@ class LakeClient:
         self._tables = Tables(self._storage, self._root)
         self._manifests: Manifests | None = None
         self._batches: Batches | None = None
-        self._lists: Lru[tuple[str, int], tuple[FileEntry, ...]] = Lru(_LISTS)
+        self._lists: Lru[tuple[str, int], tuple[Shelf, ...]] = Lru(_LISTS)
         self._candles: Lru[tuple[str, int, int, int, str | None, int | None], tuple[Candle, ...]] = Lru(
             _CANDLES, lambda candles: len(candles) + 1
         )
@@ -74,7 +75,12 @@ class LakeClient:
 
     def files(self, table: TableMetadata, snapshot_id: int) -> tuple[FileEntry, ...]:
         """The live files of a snapshot, in the order of sequence numbers."""
-        from tui.clients.lake.manifests import live_files, manifest_cache
+        from tui.clients.lake.shelf import in_order
+
+        return in_order(f for shelf in self._shelves(table, snapshot_id) for f in shelf.files)
+
+    def _shelves(self, table: TableMetadata, snapshot_id: int) -> tuple[Shelf, ...]:
+        from tui.clients.lake.manifests import manifest_cache, shelves
 
         if snapshot_id not in table.manifest_lists:
             raise NotFoundError(f"Table {table.name} has no snapshot {snapshot_id}: it may have been expired.")
@@ -82,7 +88,7 @@ class LakeClient:
         found = self._lists.get(key)
         if found is None:
             self._manifests = self._manifests or manifest_cache()
-            found = self._lists.put(key, live_files(self._storage, table, snapshot_id, self._manifests))
+            found = self._lists.put(key, shelves(self._storage, table, snapshot_id, self._manifests))
         return found
 
     def rows(
@@ -104,8 +110,20 @@ class LakeClient:
 
         if keep:
             self._batches = self._batches or batch_cache()
-        chosen = [f for f in self.files(table, snapshot_id) if only is None or f.content != DATA or only(f)]
+        files = self._reaching(table, snapshot_id, where)
+        chosen = [f for f in files if only is None or f.content != DATA or only(f)]
         return Scan(self._storage, table, chosen, columns, where, self._batches if keep else None).batches()
+
+    def _reaching(self, table: TableMetadata, snapshot_id: int, where: Sequence[Between]) -> tuple[FileEntry, ...]:
+        """The live files, without those that end before the first lower limit on a column of whole numbers."""
+        from tui.clients.lake.scan import ordered
+        from tui.clients.lake.shelf import NUMBERED, since
+
+        for limit in where:
+            field = table.column(limit.column)
+            if limit.low is not None and field.type in NUMBERED:
+                return since(self._shelves(table, snapshot_id), field, ordered(limit.low))
+        return self.files(table, snapshot_id)
 
     def batches(
         self, table: TableMetadata, file: FileEntry, columns: Sequence[str | Field]
@@ -160,4 +178,4 @@ class LakeClient:
             newer = (lambda f: f.sequence > after) if after else None
             return self.rows(meta, snapshot_id, COLUMNS, where, only=newer, keep=limit is not None)
 
-        return read_candles(rows, symbol, limit, span_of(meta, self.files(meta, snapshot_id)))
+        return read_candles(rows, symbol, limit, span_of(meta, self._shelves(meta, snapshot_id)))

@@ -15,6 +15,7 @@ from tui.clients.lake.cache import Lru
 from tui.clients.lake.files import FileEntry
 from tui.clients.lake.metadata import TableMetadata
 from tui.clients.lake.parquet import DELETED_PATH
+from tui.clients.lake.shelf import Shelf
 from tui.clients.lake.storage import Storage
 from tui.model.errors import NotFoundError, UnavailableError
 
@@ -28,25 +29,24 @@ _DAMAGE = (
 )  # fmt: skip
 _NO_BOUNDS: Mapping[int, bytes] = {}
 
-Manifests = Lru[str, tuple[FileEntry, ...]]
+Manifests = Lru[str, Shelf]
 """Parsed manifests by path; they never change, so only new ones are read."""
 
 
 def manifest_cache() -> Manifests:
     """An empty cache."""
-    return Lru(ENTRIES, lambda entries: len(entries) + 1)
+    return Lru(ENTRIES, lambda shelf: len(shelf.files) + 1)
 
 
-def live_files(storage: Storage, table: TableMetadata, snapshot_id: int, cache: Manifests) -> tuple[FileEntry, ...]:
-    """Every live file of the snapshot, in the order of sequence numbers; raises `UnavailableError`."""
+def shelves(storage: Storage, table: TableMetadata, snapshot_id: int, cache: Manifests) -> tuple[Shelf, ...]:
+    """Every live file of the snapshot, by manifest; raises `UnavailableError`."""
     try:
         manifests = list(_records(storage, table, table.manifest_lists[snapshot_id]))
-        entries = [e for found in _all_entries(manifests, storage, table, cache) for e in found]
+        return tuple(_shelves(manifests, storage, table, cache))
     except NotFoundError as error:
         raise UnavailableError(f"Table {table.name} lacks a manifest: {error}") from None
     except _DAMAGE as error:
         raise UnavailableError(f"A manifest of table {table.name} is damaged: {error!r:.200}.") from None
-    return tuple(sorted(entries, key=lambda e: (e.sequence, e.uri)))
 
 
 def _records(storage: Storage, table: TableMetadata, uri: str) -> Iterator[dict[str, Any]]:
@@ -56,15 +56,13 @@ def _records(storage: Storage, table: TableMetadata, uri: str) -> Iterator[dict[
         yield record
 
 
-def _all_entries(
-    manifests: list[dict[str, Any]], storage: Storage, table: TableMetadata, cache: Manifests
-) -> list[tuple[FileEntry, ...]]:
-    """The entries of every manifest; those that are new are read side by side."""
+def _shelves(manifests: list[dict[str, Any]], storage: Storage, table: TableMetadata, cache: Manifests) -> list[Shelf]:
+    """What each manifest names; those that are new are read side by side."""
 
-    def read(manifest: Mapping[str, Any]) -> tuple[FileEntry, ...]:
+    def read(manifest: Mapping[str, Any]) -> Shelf:
         path = manifest["manifest_path"]
         found = cache.get(path)
-        return cache.put(path, tuple(_entries(manifest, storage, table))) if found is None else found
+        return cache.put(path, Shelf(_entries(manifest, storage, table))) if found is None else found
 
     unread = sum(cache.get(m["manifest_path"]) is None for m in manifests)
     if unread < 2:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import gzip
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
+from tui.clients.lake.growing import GrowingDocument
 from tui.clients.lake.schema import bounded_ids, describe
 from tui.clients.lake.storage import Storage, path_of
 from tui.model.errors import NotFoundError, UnavailableError
@@ -107,17 +106,23 @@ def locate(storage: Storage, root: str, name: str) -> Located:
 
 
 def load(
-    storage: Storage, root: str, name: str, located: Located, known: TableMetadata | None = None
+    storage: Storage,
+    root: str,
+    name: str,
+    located: Located,
+    known: TableMetadata | None = None,
+    growing: GrowingDocument | None = None,
 ) -> tuple[str, TableMetadata]:
     """The metadata in the `located` file, or in the one before it if that one is half-written; with its path.
 
     Snapshots that are in `known` too are taken from it. Raises `UnavailableError` when nothing can be read.
     """
     folder, version, path = f"{root}/metadata", located.version, located.path
-    document = _document(storage, path)
+    growing, ids = growing or GrowingDocument(), known.by_id if known is not None else {}
+    document = _document(storage, path, growing, ids)
     if document is None and version > 1:  # half-written: the version before it is the last whole one
         version, path = version - 1, next(iter(storage.existing(_names(folder, version - 1))), "")
-        document = _document(storage, path) if path else None
+        document = _document(storage, path, growing, ids) if path else None
     if document is None:
         raise UnavailableError(f"The metadata of table {name} ({path or folder}) is damaged: it is not valid JSON.")
     try:
@@ -136,11 +141,13 @@ def _hint(storage: Storage, root: str) -> int | None:
 def _probe(storage: Storage, folder: str, hint: int) -> tuple[int, str] | None:
     """The newest version at or after the hint, `None` when the hint leads nowhere or far too low."""
     best: tuple[int, str] | None = None
-    for version in range(hint, hint + _PROBES):
-        files = storage.existing(_names(folder, version))
-        if not files:
-            return best
-        best = version, files[0]
+    for first in range(hint, hint + _PROBES, 2):
+        found = storage.existing([name for version in (first, first + 1) for name in _names(folder, version)])
+        for version in (first, first + 1):
+            path = next((name for name in _names(folder, version) if name in found), None)
+            if path is None:
+                return best
+            best = version, path
     return None
 
 
@@ -148,13 +155,12 @@ def _names(folder: str, version: int) -> list[str]:
     return [f"{folder}/v{version}{end}" for end in (".metadata.json", ".gz.metadata.json", ".metadata.json.gz")]
 
 
-def _document(storage: Storage, path: str) -> dict[str, Any] | None:
+def _document(storage: Storage, path: str, growing: GrowingDocument, ids: Collection[int]) -> dict[str, Any] | None:
     for attempt in range(_RETRIES):
         if attempt:
             time.sleep(_RETRY_S)
         try:
-            data = storage.read(path)
-            document = orjson.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+            document = growing.read(storage, path, ids)
         except (ValueError, EOFError, gzip.BadGzipFile, NotFoundError):
             continue
         if isinstance(document, dict):

@@ -32,6 +32,8 @@ CACHED_FILE_BYTES = 64 * 1024
 _ARRAY_BYTES = 256  # what a column of a batch takes besides its values
 _AHEAD = 8  # small files that are fetched side by side
 _BLOCK_ROWS = 65_536
+_LEAST_BYTES = 4_096  # what a decoded file takes at least
+_DELETED = (DELETED_PATH, DELETED_POSITION)
 
 Batches = Lru[tuple[str, tuple[int, ...]], pa.RecordBatch]
 """Decoded small files by URI and field ids; files never change."""
@@ -77,10 +79,12 @@ class Scan:
         self._cache = cache
         self._fields = [table.column(c) for c in columns]
         self._where = [(table.column(b.column), b) for b in where]
-        self._bounds = [(f, _ordered(b.low), _ordered(b.high)) for f, b in self._where]
+        self._bounds = [(f, ordered(b.low), ordered(b.high)) for f, b in self._where]
         self._data = [f for f in files if f.content == DATA and self._may_match(f)]
-        self._positions = [f for f in files if f.content == POSITION_DELETES]
         oldest = min((f.sequence for f in self._data), default=0)
+        uris = sorted(f.uri.encode() for f in self._data)
+        positions = (f for f in files if f.content == POSITION_DELETES and f.sequence >= oldest)
+        self._naming = [f for f in positions if _names_any(f, uris)]
         self._equalities = [
             f for f in files if f.content == EQUALITY_DELETES and f.sequence > oldest and self._may_delete(f)
         ]
@@ -90,9 +94,10 @@ class Scan:
         """Live rows, those of older data files first."""
         if not self._data:
             return
+        self._fetch_ahead()
         positions = self._read_positions()
         equalities = self._read_equalities()
-        for parts in self._blocks(self._physical(equalities)):
+        for parts in self._blocks(self._physical()):
             rows = self._alive(parts, positions, equalities)
             if rows.num_rows:
                 yield rows.select([f.name for f in self._fields])
@@ -144,21 +149,37 @@ class Scan:
                 mask = _both(mask, pc.less_equal(values, pa.scalar(bound.high, values.type)))
         return None if mask is None else pc.fill_null(mask, fill_value=False)
 
-    def _physical(self, equalities: Sequence[EqualityDeletes]) -> list[Field]:
+    def _physical(self) -> list[Field]:
         """The columns asked for, then those that filters and equality deletes look at."""
         fields = {f.id: f for f in self._fields}
         fields.update({f.id: f for f, _ in self._where})
-        fields.update({i: self._by_id[i] for e in equalities for i in e.ids})
+        fields.update({i: self._by_id[i] for f in self._equalities for i in f.equality_ids if i in self._by_id})
         return list(fields.values())
+
+    def _fetch_ahead(self) -> None:
+        """Read small files that the cache lacks side by side, so that no kind of file waits for another."""
+        cache = self._cache
+        if cache is None:
+            return
+        rows = self._physical()
+        wanted: list[tuple[FileEntry, Sequence[Field]]] = [(f, _DELETED) for f in self._naming]
+        for file in self._equalities:
+            wanted.append((file, [self._by_id[i] for i in file.equality_ids if i in self._by_id]))
+        wanted += [(f, rows) for f in self._data]
+        missing = [
+            (f, fields, ids)
+            for f, fields, ids in ((f, fields, tuple(c.id for c in fields)) for f, fields in wanted)
+            if f.size_bytes <= CACHED_FILE_BYTES and cache.get((f.uri, ids)) is None
+        ]
+        if len(missing) > 1 and sum(max(f.size_bytes, _LEAST_BYTES) for f, _, _ in missing) < CACHED_BYTES:
+            with ThreadPoolExecutor(min(_AHEAD, len(missing)), thread_name_prefix="lake-read") as pool:
+                list(pool.map(lambda job: self._fetch(*job), missing))
 
     def _read_positions(self) -> PositionDeletes:
         deletes = PositionDeletes(self._data)
-        ordered = sorted(f.uri.encode() for f in self._data)
-        oldest = min(f.sequence for f in self._data)
-        files = [f for f in self._positions if f.sequence >= oldest and _names_any(f, ordered)]
         waiting: list[tuple[int, pa.RecordBatch]] = []
         rows = 0
-        for file, batches in self._read(files, [DELETED_PATH, DELETED_POSITION]):
+        for file, batches in self._read(self._naming, _DELETED):
             for batch in batches:
                 waiting.append((file.sequence, batch))
                 rows += batch.num_rows
@@ -237,7 +258,7 @@ def _codes(parts: Sequence[_Part]) -> pa.Array:
     return row_codes(files, pc.add(pa.arange(0, end), repeated(starts)))
 
 
-def _ordered(value: Any) -> Any:
+def ordered(value: Any) -> Any:
     """A filter value in the form of decoded bounds: text as UTF-8, times as microseconds."""
     if isinstance(value, str):
         return value.encode()

@@ -6,9 +6,10 @@ frozen server is reported within about `2 * REQUEST_TIMEOUT_S` seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
@@ -19,8 +20,10 @@ from tui.model.errors import NotFoundError, UnavailableError
 CONNECT_TIMEOUT_S = 2.0
 REQUEST_TIMEOUT_S = 3.0
 _REREADS = 4
+_SIDE_BY_SIDE = 6  # requests for size and time
 _REPLACED = "Failed to flush response stream"
 _S3_SCHEMES = ("s3", "s3a", "s3n")
+T = TypeVar("T")
 
 
 def path_of(uri: str) -> str:
@@ -49,6 +52,7 @@ class Storage:
     def __init__(self, filesystem: Any, place: str) -> None:
         self._fs = filesystem
         self._place = place
+        self._pool = ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="lake-look")
 
     def read(self, path: str) -> bytes:
         """The bytes of the file; raises `NotFoundError` when there is none.
@@ -78,20 +82,35 @@ class Storage:
             return self._fs.open_input_file(path)
 
     def existing(self, paths: Iterable[str]) -> tuple[str, ...]:
-        """Those of `paths` that are files, in the given order."""
+        """Those of `paths` that are files, in the given order.
+
+        They are opened: asked for the kind of a path that S3 does not have, Arrow lists what begins like it.
+        """
         wanted = list(paths)
         with self.failures(wanted[0] if wanted else ""):
-            infos = self._fs.get_file_info(wanted)
-        return tuple(i.path for i in infos if i.type == fs.FileType.File)
+            found = list(self._map(self._exists, wanted))
+        return tuple(path for path, exists in zip(wanted, found, strict=True) if exists)
+
+    def _exists(self, path: str) -> bool:
+        try:
+            self._fs.open_input_file(path).close()
+        except FileNotFoundError:
+            return False
+        return True
 
     def stamps(self, paths: Iterable[str]) -> tuple[Stamp | None, ...]:
         """Size and time of each file, one small request each; `None` where there is none or no time is told."""
         wanted = list(paths)
         with self.failures(wanted[0] if wanted else ""):
-            infos = self._fs.get_file_info(wanted)
+            infos = list(self._map(self._fs.get_file_info, wanted))
         return tuple(
             Stamp(i.size, i.mtime_ns) if i.type == fs.FileType.File and i.mtime_ns is not None else None for i in infos
         )
+
+    def _map(self, ask: Callable[[str], T], paths: Sequence[str]) -> Iterator[T]:
+        """One small request for each path, side by side where they take time."""
+        apart = len(paths) > 1 and not isinstance(self._fs, fs.LocalFileSystem)
+        return self._pool.map(ask, paths) if apart else map(ask, paths)
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Names of the files in the folder; empty when there is no such folder."""

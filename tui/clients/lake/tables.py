@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tui.clients.lake.growing import GrowingDocument
 from tui.clients.lake.metadata import TableMetadata, hint_path, load, locate
 from tui.clients.lake.storage import Stamp, Storage
 from tui.model.errors import NotFoundError
@@ -43,6 +44,7 @@ class Tables:
         self._root = root
         self._monotonic = monotonic
         self._kept: dict[str, _Kept] = {}
+        self._growing: dict[str, GrowingDocument] = {}
         self._lock = threading.Lock()
 
     def newest(self, name: str) -> TableMetadata:
@@ -53,16 +55,14 @@ class Tables:
         now = self._monotonic()
         with self._lock:
             kept = self._kept.get(name)
-        if (
-            kept is not None
-            and kept.hinted
-            and kept.settled
-            and now - kept.read_at < PROBE_S
-            and self._storage.stamps(kept.paths) == kept.stamps
-        ):
-            return kept.metadata
+        hint: Stamp | None = None
+        if kept is not None and kept.hinted and kept.settled and now - kept.read_at < PROBE_S:
+            stamps = self._storage.stamps(kept.paths)
+            if stamps == kept.stamps:
+                return kept.metadata
+            hint = stamps[0]
         try:
-            found = self._read(name, kept, now)
+            found = self._read(name, kept, now, hint)
         except NotFoundError:
             with self._lock:
                 self._kept.pop(name, None)
@@ -71,9 +71,10 @@ class Tables:
             self._kept[name] = found
         return found.metadata
 
-    def _read(self, name: str, kept: _Kept | None, now: float) -> _Kept:
+    def _read(self, name: str, kept: _Kept | None, now: float, hint: Stamp | None) -> _Kept:
         root = f"{self._root}/{name}"
-        hint = self._storage.stamps([hint_path(root)])[0]  # before what they stamp is read: never newer than it
+        # stamps are taken before what they stamp is read: never newer than it
+        hint = hint or self._storage.stamps([hint_path(root)])[0]
         located = locate(self._storage, root, name)
         file = self._storage.stamps([located.path])[0]
         paths, stamps = (hint_path(root), located.path), (hint, file)
@@ -81,7 +82,8 @@ class Tables:
         since = kept.since if kept is not None and same else now
         if kept is not None and same and kept.settled:
             return _Kept(kept.metadata, paths, stamps, since, now, located.hinted)
-        path, metadata = load(self._storage, root, name, located, kept.metadata if kept else None)
+        growing = self._growing.setdefault(name, GrowingDocument())
+        path, metadata = load(self._storage, root, name, located, kept.metadata if kept else None, growing)
         if kept is not None and same and kept.metadata == metadata:
             metadata = kept.metadata
         return _Kept(metadata, paths, stamps, since, now, located.hinted and path == located.path)
