@@ -80,12 +80,13 @@ class Growing:
     """A table of candles in a pipeline of its own on `stack`, that grows by one commit a minute of event time."""
 
     def __init__(self, stack: Settings, name: str, minutes: int) -> None:
-        self.settings = replace(stack, topic=name, group=name, database=name)
+        topic = f"{name}-{time.time_ns():x}"
+        self.settings = replace(stack, topic=topic, group=topic, database=name)
         self._first_ms = (int(time.time() * 1000) // MINUTE_MS - minutes - 2) * MINUTE_MS
         self._fed = 0
         self._producer = Producer({"bootstrap.servers": stack.kafka, "acks": "all", "linger.ms": 2})
         admin = AdminClient({"bootstrap.servers": stack.kafka})
-        admin.create_topics([NewTopic(name, stack.partitions, 1)])[name].result(30)
+        admin.create_topics([NewTopic(topic, stack.partitions, 1)])[topic].result(30)
         found = bootstrap.clients(self.settings)
         self.control = Control(found.flink, found.flink, found.kafka, found.lake, QuickJobs(self.settings))
         self.control.submit(lab.silent)
@@ -114,7 +115,7 @@ class Growing:
 
 
 class Replay:
-    """Takes the newest `count` commits of a table of candles away, and puts them back one by one.
+    """Takes the commits of a table of candles after the first `count` away, and puts them back one by one.
 
     A commit of a Hadoop table is one new metadata file and the hint; what these name is there already.
     """
@@ -122,10 +123,9 @@ class Replay:
     def __init__(self, stack: Settings, count: int) -> None:
         self._folder = table_folder(stack) / "metadata"
         self._hidden = table_folder(stack) / "hidden"
-        self._hidden.mkdir()
-        last = int((self._folder / "version-hint.text").read_text())
-        self._version = last - count
-        for version in range(self._version + 1, last + 1):
+        self._hidden.mkdir(exist_ok=True)
+        self._version = count + 1
+        for version in range(self._version + 1, commits(stack) + 2):
             self._file(version).rename(self._hidden / self._file(version).name)
         self._hint()
 

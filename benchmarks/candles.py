@@ -1,6 +1,6 @@
 """What the last hour of candles of one symbol costs, after a day of commits and after an hour of them.
 
-    uv run python -m benchmarks.candles [--day 1440] [--hour 60] [--commits 24]
+    uv run python -m benchmarks.candles [--day 1440] [--hour 60] [--commits 24] [--home FOLDER [--build]]
 
 Both tables are written by the product's job on a real Flink, with equality and position deletes. Their newest commits
 are then taken away and put back one by one, the same for every reader:
@@ -26,12 +26,12 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks import lab
-from benchmarks.candle_tables import Growing, Replay, table_folder, warehouse_folder
+from benchmarks.candle_tables import Growing, Replay, commits, table_folder, warehouse_folder
 from tui import bootstrap
 from tui.settings import Settings
 from tui.stack.local import client_jvm, credentials, flink, spec
@@ -151,7 +151,7 @@ class Table:
         return Reader([str(found.flink_python), str(Path(__file__).with_name("flink_reader.py"))], wanted, env)
 
 
-def measure(table: Table, names: Sequence[str], commits: int) -> dict[str, Figures]:
+def measure(table: Table, names: Sequence[str], count: int) -> dict[str, Figures]:
     """All readers on one table: cold, asked again, asked after each of so many commits."""
     figures = {name: Figures() for name in names}
     with table.reader(OURS_S3) as judge:
@@ -170,7 +170,7 @@ def measure(table: Table, names: Sequence[str], commits: int) -> dict[str, Figur
                 figures[name].same.append(answer["ms"])
                 figures[name].same_objects.append((answer["read"], answer["looked"]))
                 judged(figures[name], answer, truth)
-        for number in range(commits):
+        for number in range(count):
             after_commit(table, readers, figures, number)
     return figures
 
@@ -213,9 +213,9 @@ def judged(figures: Figures, answer: Mapping[str, Any], truth: Sequence[Any]) ->
     figures.wrong += answer["rows"] != truth
 
 
-def show(commits: int, figures: Mapping[str, Figures]) -> None:
+def show(count: int, figures: Mapping[str, Figures]) -> None:
     """One table's lines."""
-    print(f"\n{commits:,} commits       cold p50    p95  +start   same p50    p95    new p50    p95    MiB  other rows")
+    print(f"\n{count:,} commits       cold p50    p95  +start   same p50    p95    new p50    p95    MiB  other rows")
     for name, f in figures.items():
         same, new = ([percentile(v, 0.5), percentile(v, 0.95)] for v in (f.same, f.new))
         print(
@@ -246,30 +246,37 @@ def verdicts(hour: Mapping[str, Figures], day: Mapping[str, Figures]) -> None:
                 print(f"{other} beside ours, folder, {kind:<4}     {ratio:11.1f}  wanted >= 5")
 
 
+def built(stack: Settings, name: str, count: int) -> Settings:
+    """The pipeline of a table with at least `count` commits, written now if it is not there."""
+    own = replace(stack, database=name)
+    if commits(own) >= count:
+        return own
+    growing = Growing(stack, name, count)
+    began = time.monotonic()
+    growing.grow(count)
+    growing.control.cancel()
+    print(f"{name}: {count:,} commits by Flink in {time.monotonic() - began:.0f} s", flush=True)
+    return growing.settings
+
+
 def main() -> None:
     """Write both tables, let every reader read both, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--day", type=int, default=1_440, help="commits of the larger table")
     parser.add_argument("--hour", type=int, default=60, help="commits of the smaller table")
     parser.add_argument("--commits", type=int, default=24, help="commits that are put back one by one")
+    parser.add_argument("--home", type=Path, help="a home that is kept: what was built in it is not built again")
+    parser.add_argument("--build", action="store_true", help="only build")
     arguments = parser.parse_args()
     names = (OURS_S3, OURS, DUCKDB, FLINK)
     found: dict[str, dict[str, Figures]] = {}
-    with lab.home() as stack:
+    with lab.kept_home(arguments.home) if arguments.home else lab.home() as stack:
         bootstrap.backend(stack).up(lab.silent)
-        tables = {}
-        for name in ("hour", "day"):
-            count = getattr(arguments, name)
-            growing = Growing(stack, name, count + arguments.commits)
-            began = time.monotonic()
-            growing.grow(count + arguments.commits)
-            growing.control.cancel()
-            print(
-                f"{name}: {count + arguments.commits:,} commits by Flink in {time.monotonic() - began:.0f} s",
-                flush=True,
-            )
-            tables[name] = Table(growing.settings, Replay(growing.settings, arguments.commits))
-        for name, table in tables.items():
+        tables = {name: built(stack, name, getattr(arguments, name) + arguments.commits) for name in ("hour", "day")}
+        if arguments.build:
+            return
+        for name, settings in tables.items():
+            table = Table(settings, Replay(settings, getattr(arguments, name)))
             found[name] = measure(table, names, arguments.commits)
             show(getattr(arguments, name), found[name])
     verdicts(found["hour"], found["day"])

@@ -41,13 +41,22 @@ def free_ports(count: int) -> list[str]:
 def home(**flags: str) -> Iterator[Settings]:
     """Settings of an empty home on free ports; whatever runs in it is stopped and deleted at the end."""
     folder = Path(tempfile.mkdtemp(prefix="lakehouse-bench-"))
+    try:
+        with kept_home(folder, **flags) as found:
+            yield found
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def kept_home(folder: Path, **flags: str) -> Iterator[Settings]:
+    """Settings of the home `folder` on free ports; whatever runs in it is stopped at the end."""
     names = ("kafka_port", "flink_port", "s3_port", "s3_console_port")
     found = settings.load({"home": folder, **dict(zip(names, free_ports(4), strict=True)), **flags}, os.environ)
     try:
         yield found
     finally:
         bootstrap.backend(found).down(silent)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def pipeline(stack: Settings, name: str) -> Settings:

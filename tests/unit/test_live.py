@@ -165,6 +165,43 @@ def test_a_commit_takes_trades_out_of_the_tail_at_the_same_moment(world: World) 
     assert world.tail.starts == [{0: 2}], "it went on reading"
 
 
+def test_a_late_trade_in_the_tail_corrects_the_candle_of_its_minute(world: World) -> None:
+    later = START + 5 * 60_000
+    world.tables.commit({0: 3}, row(2), row(1, 11.0, later))
+    known = Edges(Edge(START + 5, 0, 0, 10.0), Edge(START + 900, 0, 1, 10.0))
+    world.tables.edges_of = {("A", START): known, ("A", later): Edges(*[Edge(later, 0, 2, 11.0)] * 2)}
+    view = world.until(lambda v: v.settled and v.candles)
+    assert counts(view) == [(2, "committed"), (1, "committed")]
+    world.tail.write(trade(3, START + 500, 14.0), trade(4, START + 950, 9.0))
+    view = world.until(lambda v: v.tail == 2 and v.settled)
+    late, newest = view.candles
+    assert (late.open_price, late.high_price, late.low_price, late.close_price) == (10.0, 14.0, 9.0, 9.0)
+    assert (late.trade_count, late.total_qty, late.source) == (4, 4.0, "live")
+    assert (newest.close_price, newest.source) == (11.0, "committed")
+    world.tail.write(trade(5, START + 1, 7.0))
+    view = world.until(lambda v: v.tail == 3 and v.settled)
+    assert (view.candles[0].open_price, view.candles[0].low_price, view.candles[0].close_price) == (7.0, 7.0, 9.0)
+
+
+def test_the_tail_keeps_no_more_than_it_may_and_says_from_when_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seam, "LOOK_S", 0.01)
+    world = World(most=30)
+    world.tables.commit({0: 1}, row(1))
+    world.tail.write(trade(0), trade(1))
+    assert world.until(lambda v: v.tail == 1).live_from is None
+    for minute in range(1, 20):
+        world.tail.write(*(trade(10 * minute + n, START + minute * 60_000 + n) for n in range(10)))
+        view = world.until(lambda v, seen=10 * minute + 10: v.behind == seen - 1)
+        assert view.tail is not None
+        assert view.tail <= 30
+    assert view.live_from is not None
+    assert view.live_from >= at(START + 17 * 60_000)
+    live = [c for c in view.candles if c.source == "live"]
+    assert live
+    assert all(c.trade_count == 10 and c.window_start >= view.live_from for c in live)
+    world.candles.close()
+
+
 def test_first_and_last_trades_of_a_committed_minute_are_learned(world: World) -> None:
     world.tables.commit({0: 2}, row(2))
     world.tables.edges_of = {("A", START): Edges(Edge(START + 5, 0, 0, 8.0), Edge(START + 900, 0, 1, 9.0))}
