@@ -100,6 +100,7 @@ class Figures:
     same_objects: list[tuple[int, int]] = field(default_factory=list)
     new: list[float] = field(default_factory=list)
     new_objects: list[tuple[int, int]] = field(default_factory=list)
+    cpu: dict[str, list[float]] = field(default_factory=lambda: {"cold": [], "same": [], "new": []})
     rss: int = 0
     asked: int = 0
     wrong: int = 0
@@ -168,6 +169,7 @@ def measure(table: Table, names: Sequence[str], count: int) -> dict[str, Figures
             for _ in range(_SAME[name]):
                 answer = reader.read(newest)
                 figures[name].same.append(answer["ms"])
+                figures[name].cpu["same"].append(answer["cpu_ms"])
                 figures[name].same_objects.append((answer["read"], answer["looked"]))
                 judged(figures[name], answer, truth)
         for number in range(count):
@@ -178,6 +180,7 @@ def measure(table: Table, names: Sequence[str], count: int) -> dict[str, Figures
 def cold(figures: Figures, answer: Mapping[str, Any], truth: Sequence[Any]) -> None:
     """Take up a first answer."""
     figures.cold.append(answer["ms"])
+    figures.cpu["cold"].append(answer["cpu_ms"])
     figures.cold_with_start.append(answer["since_start_ms"])
     figures.cold_objects = (answer["read"], answer["looked"])
     judged(figures, answer, truth)
@@ -201,6 +204,7 @@ def after_commit(table: Table, readers: Mapping[str, Reader], figures: Mapping[s
             continue
         own = answer if name == OURS_S3 else reader.read(newest)
         figures[name].new.append(own["ms"])
+        figures[name].cpu["new"].append(own["cpu_ms"])
         figures[name].new_objects.append((own["read"], own["looked"]))
         figures[name].rss = own["rss"]
         judged(figures[name], own, truth)
@@ -229,6 +233,8 @@ def show(count: int, figures: Mapping[str, Figures]) -> None:
         reads, looks = (statistics.median(column) for column in zip(*objects, strict=True))
         told.append(f"{kind} {reads:.0f} ({looks:.0f}), at most {max(read for read, _ in objects)}")
     print(f"objects read (and looked at) by ours: {'; '.join(told)}. Slowest after a commit: {max(f.new):.0f} ms.")
+    cpu = ", ".join(f"{kind} {statistics.median(values):.1f}" for kind, values in f.cpu.items())
+    print(f"CPU of ours, ms (median): {cpu}.")
 
 
 def verdicts(hour: Mapping[str, Figures], day: Mapping[str, Figures]) -> None:

@@ -44,7 +44,7 @@ def main() -> None:
         with result.collect() as found:
             rows = sorted([list(row) for row in found])
         took_ms = (time.perf_counter() - began) * 1e3
-        print(json.dumps({"ms": took_ms, "rows": rows, "read": 0, "looked": 0, "rss": 0}), flush=True)
+        print(json.dumps({"ms": took_ms, "cpu_ms": 0, "rows": rows, "read": 0, "looked": 0, "rss": 0}), flush=True)
 
 
 if __name__ == "__main__":

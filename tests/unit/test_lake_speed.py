@@ -140,21 +140,24 @@ def test_what_is_kept_of_files_stays_within_its_budget(
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_lower_limit_finds_what_a_whole_scan_finds(tmp_path: Path, seed: int) -> None:
-    """Late corrections: an old file may hold new minutes, and a new delete old ones."""
+    """Late corrections: an old file may hold new minutes, and a new delete old ones; a null leaves a file unbounded."""
     draw = random.Random(seed)
     writer = Writer.create(f"{tmp_path}/db/agg_1m", CANDLES)
     make = Candles.candle
-    for number in range(25):
-        minutes = draw.sample(range(40), draw.randrange(1, 5))
+    for number in range(20):
+        minutes = draw.sample(range(40), draw.randrange(2, 6))
         rows = [make(None, "BTCUSDT", m, number) for m in minutes]  # type: ignore[arg-type]
-        drop = [(0, draw.randrange(len(rows)))] if draw.random() < 0.3 else []
+        drop = [(0, draw.randrange(len(rows)))] if draw.random() < 0.8 else []
         keys = [{k: r[k] for k in KEY} for r in rows]
-        writer.commit(data=[rows], equality=[(KEY, keys)] if draw.random() < 0.9 else [], positions=drop)
+        unbounded = [{**rows[0], "window_start": None}] if draw.random() < 0.2 else []
+        equality = [(KEY, keys)] if draw.random() < 0.15 else []
+        writer.commit(data=[[*rows, *unbounded]], equality=equality, positions=drop)
     lake = LakeClient(str(tmp_path), "db")
 
     def rows_of(*where: Between) -> list[tuple[object, ...]]:
         batches = lake.scan("agg_1m", ["window_start", "trade_count"], where=where)
-        return sorted((r["window_start"], r["trade_count"]) for b in batches for r in b.to_pylist())
+        rows = [(r["window_start"], r["trade_count"]) for b in batches for r in b.to_pylist()]
+        return sorted(r for r in rows if r[0] is not None)
 
     everything = rows_of()
     assert len(everything) > 15
@@ -209,6 +212,10 @@ def test_a_document_that_does_not_grow_is_read_as_a_whole(document: Document) ->
         writer.commit(data=[[{"symbol": "A"}]])
     document.look()
     writer.document["snapshots"] = writer.document["snapshots"][1:]  # one has expired
+    writer.commit(data=[[{"symbol": "A"}]])
+    assert not document.look()
+    last = writer.document["snapshots"].pop()  # rolled back, and another one in its place
+    writer.document |= {"last-sequence-number": last["sequence-number"] - 1, "current-snapshot-id": -1}
     writer.commit(data=[[{"symbol": "A"}]])
     assert not document.look()
     writer.document["snapshots"].pop(1)

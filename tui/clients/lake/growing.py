@@ -31,7 +31,6 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    uuid: str
     start: int  # where the snapshots begin
     length: int  # how long they are, brackets not counted
     last: bytes  # how they end
@@ -40,7 +39,7 @@ class _Known:
     def after(self, added: bytes, snapshots: list[Document]) -> _Known:
         """With what was appended: its bytes, and the snapshots in it."""
         known = (*self.snapshots, *({k: s[k] for k in _NEEDED if k in s} for s in snapshots))
-        return _Known(self.uuid, self.start, self.length + len(added), (self.last + added)[-_LAST:], known)
+        return _Known(self.start, self.length + len(added), (self.last + added)[-_LAST:], known)
 
 
 class GrowingDocument:
@@ -74,7 +73,7 @@ class GrowingDocument:
             return None
         new = document["snapshots"][1:]
         added = rest[: _end(rest)]
-        if document.get("table-uuid") != known.uuid or bool(new) != bool(added):
+        if bool(new) != bool(added):
             return None
         self._known = known.after(added, new)
         return {**document, "snapshots": [*known.snapshots, *new]}
@@ -100,7 +99,7 @@ def _learn(data: bytes, document: Any) -> _Known | None:
         before, after = orjson.loads(data[:start] + b"]}"), orjson.loads(b'{"snapshots":[null' + data[end:])
         if {**before, **after, "snapshots": document["snapshots"]} != document or after["snapshots"] != [None]:
             return None
-        none = _Known(document["table-uuid"], start, 0, b"", ())
+        none = _Known(start, 0, b"", ())
         return none.after(data[start:end], document["snapshots"])
     except (ValueError, KeyError, TypeError):
         return None
