@@ -90,12 +90,15 @@ def _minio(settings: Settings, layout: Layout, provisioned: Provisioned, keys: C
 
 
 def probe(settings: Settings, keys: Credentials, timeout_s: float) -> str:
-    """List the bucket with a signed request; raises `UnavailableError` if the server does not answer it."""
-    status, _ = _signed(settings, keys, "GET", f"/{settings.bucket}", "list-type=2&max-keys=1", timeout_s)
+    """Look for the bucket with a signed request; raises `UnavailableError` if the server does not answer it.
+
+    It is not listed: S3Proxy goes through every file for that, also when one key is asked for.
+    """
+    status, _ = _signed(settings, keys, "HEAD", f"/{settings.bucket}", "", timeout_s)
     if status == 404:
         return f"bucket {settings.bucket} does not exist"
     if status != 200:
-        raise UnavailableError(f"listing bucket {settings.bucket} answers HTTP {status}")
+        raise UnavailableError(f"bucket {settings.bucket} answers HTTP {status}")
     return f"{settings.s3}, bucket {settings.bucket}"
 
 
