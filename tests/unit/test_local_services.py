@@ -79,7 +79,10 @@ def serving(answer: Callable[[str], tuple[int, bytes]]) -> Iterator[int]:
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET  # noqa: N815 - the name is the base class's
 
         def log_message(self, *args: object) -> None:
             """Nothing on stderr."""
