@@ -326,3 +326,12 @@ async def test_the_kafka_panel_has_the_columns_that_fit(fake: Fake, size: tuple[
         lines = screen_text(pilot.app).splitlines()  # type: ignore[arg-type]
         shown = next(line for line in lines if "com.lag" in line).split("│")[1]
         assert " ".join(shown.split()) == header
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"), [(80, "45.0k records · 30+60 files"), (200, "45.0k records · 30 files +60 deletes")]
+)
+async def test_written_records_are_not_called_rows(fake: Fake, width: int, shown: str) -> None:
+    async with fake.app().run_test(size=(width, 40)) as pilot:
+        await until_shown(pilot, f"agg_1m  {shown}")
+        await until_shown(pilot, "+records")
