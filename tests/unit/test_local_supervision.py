@@ -15,7 +15,7 @@ import pytest
 from tui.model.errors import LakehouseError, UnavailableError
 from tui.stack.local import processes
 from tui.stack.local.layout import Layout
-from tui.stack.local.spec import NICENESS, ProgramSpec
+from tui.stack.local.spec import ProgramSpec
 from tui.stack.local.supervision import NotRunningError, ProgramState, State, Supervisor
 
 SLEEP = ("/bin/sleep", "600")
@@ -64,13 +64,6 @@ def test_only_the_password_opens(layout: Layout, supervisor: Supervisor) -> None
     with pytest.raises(UnavailableError, match="HTTP 401 Unauthorized") as caught:
         Supervisor(layout, "wrong").programs()
     assert "wrong" not in str(caught.value)
-
-
-def test_programs_yield_to_whoever_started_them(layout: Layout, supervisor: Supervisor) -> None:
-    supervisor.launch(ProgramSpec("meek", SLEEP))
-    until(lambda: state(supervisor, "meek").pid)
-    meek = psutil.Process(state(supervisor, "meek").pid)
-    until(lambda: meek.nice() == psutil.Process().nice() + NICENESS)
 
 
 def test_a_frozen_supervisor_is_not_waited_for(layout: Layout, supervisor: Supervisor) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 import subprocess
 import time
@@ -70,7 +69,6 @@ class LocalJobs:
                 command, env=environment, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
             )
         try:
-            os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + spec.NICENESS)
             self._wait(process, log, progress)
         except BaseException:
             _end_with_children(process.pid)

@@ -1,8 +1,8 @@
 """Started by the supervisor for each program: ties it to the supervisor, then becomes it. Standard library only.
 
-Usage: `python -I -S launcher.py SPEC.json`, where the specification has `argv`, `env`, `cwd`, `niceness` (added to the
-supervisor's own), `starts` (a file that gets a line for each start) and `supervisor` (the supervisor's pid file).
-`{pid}` in an argument becomes the process id, which the program keeps because it is executed in place.
+Usage: `python -I -S launcher.py SPEC.json`, where the specification has `argv`, `env`, `cwd`, `starts` (a file that
+gets a line for each start) and `supervisor` (the supervisor's pid file). `{pid}` in an argument becomes the process
+id, which the program keeps because it is executed in place.
 """
 
 import ctypes
@@ -28,7 +28,6 @@ def main(spec_path: str) -> None:
     with Path(spec["starts"]).open("a", encoding="utf-8") as handle:
         handle.write(f"{datetime.now(UTC).isoformat()} {os.getpid()}\n")
     argv = [word.replace("{pid}", str(os.getpid())) for word in spec["argv"]]
-    os.nice(spec["niceness"])
     os.chdir(spec["cwd"])
     os.execve(argv[0], argv, spec["env"])
 

@@ -12,8 +12,6 @@ from tui.stack.local.layout import Layout, write_private
 
 TAG = "LAKEHOUSE_HOME_ID"
 """Environment variable that every process of a home carries."""
-NICENESS = 5
-"""How far services yield to what somebody types into, the dashboard first, when there are too few cores (nice(2))."""
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME")
 
 

@@ -22,7 +22,7 @@ from typing import Any, cast
 from tui.model.errors import LakehouseError, UnavailableError
 from tui.stack.local import launcher
 from tui.stack.local.layout import Layout, write_private
-from tui.stack.local.spec import NICENESS, ProgramSpec, environment
+from tui.stack.local.spec import ProgramSpec, environment
 
 _USER = "lakehouse"
 _START_DEADLINE_S = 10.0
@@ -140,7 +140,6 @@ class Supervisor:
             "argv": spec.argv,
             "env": environment(self._layout, spec.env),
             "cwd": str(self._layout.home),
-            "niceness": NICENESS,
             "starts": str(run / f"{spec.name}.starts"),
             "supervisor": str(run / "supervisord.pid"),
         }
