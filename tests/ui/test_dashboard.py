@@ -310,3 +310,28 @@ def test_wrong_keys_are_refused_by_name(fake: Fake, keys: dict[str, str], words:
 def test_no_screen_has_two_commands_on_one_key() -> None:
     registry.check({}, {name: screen.OWN for name, screen in SCREENS.items()})
     registry.check({"submit": "c", "cancel": "s"}, {})
+
+
+@pytest.mark.parametrize(
+    ("size", "header"),
+    [
+        ((80, 24), "p high com.lag read lag in/s out/s"),
+        ((132, 38), "p high com.lag read lag in/s out/s ETA lag trend"),
+        ((200, 60), "p low high committed read com.lag read lag in/s out/s ETA lag trend"),
+    ],
+)
+async def test_the_kafka_panel_has_the_columns_that_fit(fake: Fake, size: tuple[int, int], header: str) -> None:
+    async with fake.app().run_test(size=size) as pilot:
+        await until_shown(pilot, "48,120")
+        lines = screen_text(pilot.app).splitlines()  # type: ignore[arg-type]
+        shown = next(line for line in lines if "com.lag" in line).split("│")[1]
+        assert " ".join(shown.split()) == header
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"), [(80, "45.0k records · 30+60 files"), (200, "45.0k records · 30 files +60 deletes")]
+)
+async def test_written_records_are_not_called_rows(fake: Fake, width: int, shown: str) -> None:
+    async with fake.app().run_test(size=(width, 40)) as pilot:
+        await until_shown(pilot, f"agg_1m  {shown}")
+        await until_shown(pilot, "+records")

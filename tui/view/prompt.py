@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 from codecs import getincrementaldecoder
+from collections.abc import Iterator
 from contextlib import ExitStack
 from time import monotonic
 from typing import Any
@@ -32,6 +33,7 @@ _IDLE_S = 0.1
 """How soon the end of the program is noticed."""
 _SLACK_S = 0.001
 _WHOLE_S = 0.25
+_STEP, _REST_S = 8, 0.02  # so many widgets of the screens behind are styled at once, a few milliseconds
 
 
 class PromptDriver(LinuxDriver):
@@ -84,6 +86,7 @@ class PromptApp(App[str]):
         super().__init__()
         self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.input_at = 0.0  # by the monotonic clock
+        self._dressing: Iterator[int] | None = None
 
     async def on_event(self, event: Event) -> None:
         """Note when somebody last typed or clicked."""
@@ -107,15 +110,27 @@ class PromptApp(App[str]):
     def refresh_css(self, animate: bool = True) -> None:
         """Take up changed styles on what is seen; the other screens follow in idle moments."""
         super().refresh_css(animate)
+        self._dressing = None
         self.set_timer(_IDLE_S, self._dress_ahead)
 
     def _dress_ahead(self) -> None:
-        for screen in (screen for stack in self._screen_stacks.values() for screen in stack):
-            if screen._css_update_count != self._css_update_count:
-                self.stylesheet.update(screen, animate=False)
-                screen._css_update_count = self._css_update_count
-                self.set_timer(_IDLE_S, self._dress_ahead)
-                return
+        """Style the next few widgets of the screens behind; a key waits for one such step at most."""
+        self._dressing = self._dressing or self._undressed()
+        if next(self._dressing, None) is not None:
+            self.set_timer(_REST_S, self._dress_ahead)
+
+    def _undressed(self) -> Iterator[int]:
+        """Style every screen that lacks the newest rules, some widgets a step."""
+        for screen in [screen for stack in self._screen_stacks.values() for screen in stack]:
+            wanted = self._css_update_count
+            if screen._css_update_count == wanted:
+                continue
+            nodes = list(screen.walk_children(with_self=True))
+            for first in range(0, len(nodes), _STEP):
+                self.stylesheet.update_nodes(node for node in nodes[first : first + _STEP] if node.is_attached)
+                yield first
+            if self._css_update_count == wanted:  # else the rest is for the rules that came meanwhile
+                screen._css_update_count = wanted
 
     def make_ahead(self, mode: str) -> bool:
         """Make the screen of a mode that was not seen yet; whether there was something to make."""

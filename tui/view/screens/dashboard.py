@@ -36,6 +36,7 @@ com.lag: messages between the group's committed offset and the high watermark; i
 read lag: messages that the job has not read yet. in/s, out/s: written, and read by the job, over the last 10 s.
 busy, backpr.: share of time that the busiest subtask works, or waits for the next one.
 ckpt in Iceberg is the checkpoint that a snapshot was committed with: the same number as in Flink.
+records: as they were written, those that a delete has taken back too. 9+16 files: data and delete files.
 – is unknown. A panel that says "stale" shows what was known then.
 """
 

@@ -53,13 +53,9 @@ def table_lines(state: State, table: str, now: datetime, width: int, most: int) 
     current = history.current
     if current is None:
         return [Text.assemble((table, "bold"), "  no snapshot yet"), *due_lines(state, now)][:most]
-    head = Text.assemble(
-        (table, "bold"),
-        f"  {_counted(current.total_records, 'row')} · {_counted(current.total_files, 'file')}"
-        f"{_deletes(current.total_delete_files)}",
-    )
+    head = Text.assemble((table, "bold"), "  ", _totals(current, width - len(table) - 2))
     wide = width >= 66
-    header = ("snapshot", "ago", "ckpt", "+rows", "+files", *(("+deletes", "operation") if wide else ()))
+    header = ("snapshot", "ago", "ckpt", "+records", "+files", *(("+deletes", "operation") if wide else ()))
     rows = [_row(s, now, wide=wide) for s in list(reversed(history.snapshots))[: max(0, most - 2)]]
     table_text = columns(header, rows, left=(0, 6), gap=2 if wide else 1) if rows else []
     return [head, *table_text][:most]
@@ -69,9 +65,17 @@ def _counted(count: int | None, noun: str) -> str:
     return f"{fmt.short(count)} {noun}{'' if count == 1 else 's'}"
 
 
-def _deletes(count: int | None) -> str:
-    """Delete files, where there are any: they are what makes reading slow."""
-    return "" if count == 0 else f" +{_counted(count, 'delete')}"
+def _totals(s: Snapshot, width: int) -> str:
+    """Records as they were written, deleted ones too; data files and, where there are any, delete files."""
+    records, files = _counted(s.total_records, "record"), _counted(s.total_files, "file")
+    if s.total_delete_files == 0:
+        return f"{records} · {files}"
+    told = f"{records} · {files} +{_counted(s.total_delete_files, 'delete')}"
+    return (
+        told
+        if len(told) <= width
+        else f"{records} · {fmt.short(s.total_files)}+{fmt.short(s.total_delete_files)} files"
+    )
 
 
 def _row(s: Snapshot, now: datetime, *, wide: bool) -> list[str | Text]:

@@ -15,9 +15,22 @@ from tui.view import format as fmt
 from tui.view.widgets.panel import Panel, absent, columns, due_lines, sentence, wrapped
 from tui.view.widgets.spark import spark
 
-Cell = tuple[str, str]
-_NARROW = ("high", "com.lag", "read lag", "in/s", "out/s")
-_WIDE = ("low", "high", "committed", "read", "com.lag", "read lag", "in/s", "out/s", "ETA", "lag trend")
+_WIDTHS = {
+    "low": 9,
+    "high": 9,
+    "committed": 9,
+    "read": 9,
+    "com.lag": 7,
+    "read lag": 8,
+    "in/s": 6,
+    "out/s": 6,
+    "ETA": 6,
+    "lag trend": 12,
+}
+"""Columns in the order of the screen, with the room that is kept for each, so that none comes and goes."""
+_NEEDED = ("high", "com.lag", "read lag", "in/s", "out/s")
+_WANTED = ("ETA", "lag trend", "committed", "read", "low")
+"""Those that are shown where there is room, the most wanted first."""
 _TREND = 20
 
 
@@ -37,9 +50,9 @@ class KafkaPanel(Panel):
         lag: TopicLag | None = shown.value
         if lag is None or advice.stopped(state):
             return [*absent(state, "kafka", "Kafka", shown, now, width), *producer_lines(state)]
-        names = _WIDE if width >= 100 else _NARROW
-        rows = [_row(p, state, names) for p in lag.partitions]
-        table = columns(("p", *names), rows, gap=2 if width >= 60 else 1)
+        gap = 2 if width >= 60 else 1
+        names, rows = _table(lag, state, width, gap)
+        table = columns(names, rows, gap=gap)
         due = due_lines(state, now) if all(p.committed is None for p in lag.partitions) else []
         problems = [line for p in lag.partitions if p.error for line in wrapped(f"! {p.partition}: {p.error}", width)]
         return [*table, *problems, *sentence(shown, now, width), total_line(lag, state), *due, *producer_lines(state)][
@@ -47,9 +60,25 @@ class KafkaPanel(Panel):
         ]
 
 
-def _row(p: PartitionLag, state: State, names: Sequence[str]) -> list[str | Text]:
+def _table(lag: TopicLag, state: State, width: int, gap: int) -> tuple[list[str], list[list[str]]]:
+    """The columns that fit in `width`, and a row a partition."""
+    cells = [_cells(p, state) for p in lag.partitions]
+    room = {name: max(least, *(len(row[name]) for row in cells), 0) + gap for name, least in _WIDTHS.items()}
+    shown = set(_NEEDED)
+    left = width - len("p") - sum(room[name] for name in shown)
+    for name in _WANTED:
+        if room[name] > left:
+            break
+        shown.add(name)
+        left -= room[name]
+    names = ["p", *(name for name in _WIDTHS if name in shown)]
+    return names, [[row[name] for name in names] for row in cells]
+
+
+def _cells(p: PartitionLag, state: State) -> dict[str, str]:
     rates = state.rates.get(p.partition, PartitionRates())
-    cells = {
+    return {
+        "p": str(p.partition),
         "low": fmt.count(p.low),
         "high": fmt.count(p.high),
         "committed": fmt.count(p.committed),
@@ -59,9 +88,8 @@ def _row(p: PartitionLag, state: State, names: Sequence[str]) -> list[str | Text
         "in/s": fmt.rate(rates.in_rate),
         "out/s": fmt.rate(rates.out_rate),
         "ETA": fmt.duration(rates.eta_s),
-        "lag trend": spark(lag_trend(state, p.partition), _TREND),
+        "lag trend": spark(lag_trend(state, p.partition), _WIDTHS["lag trend"]),
     }
-    return [str(p.partition), *(cells[name] for name in names)]
 
 
 def lag_trend(state: State, partition: int) -> list[float | None]:
