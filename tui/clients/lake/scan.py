@@ -33,8 +33,8 @@ _ARRAY_BYTES = 256  # what a column of a batch takes besides its values
 _AHEAD = 8  # small files that are fetched side by side
 _BLOCK_ROWS = 65_536
 
-Batches = Lru[tuple[str, tuple[int, ...]], pa.RecordBatch]
-"""Decoded small files by URI and field ids; files never change."""
+Batches = Lru[tuple[str, tuple[Field, ...]], pa.RecordBatch]
+"""Decoded small files by URI and columns; files never change, names and types of columns may."""
 
 
 def batch_cache() -> Batches:
@@ -84,7 +84,7 @@ class Scan:
         self._equalities = [
             f for f in files if f.content == EQUALITY_DELETES and f.sequence > oldest and self._may_delete(f)
         ]
-        self._by_id = {f.id: f for f in table.fields}
+        self._keys = {i: self._key(i) for f in self._equalities for i in f.equality_ids}
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Live rows, those of older data files first."""
@@ -130,7 +130,7 @@ class Scan:
         if concerned:
             sequences = repeated((p.batch.num_rows, f.sequence) for p, f in zip(parts, files, strict=True))
             for deletes in concerned:
-                keys = [rows.column(self._by_id[i].name) for i in deletes.ids]
+                keys = [rows.column(self._keys[i].name) for i in deletes.ids]
                 mask = _both(mask, pc.invert(deletes.deleted(sequences, keys)))
         return rows if mask is None else rows.filter(mask)
 
@@ -148,19 +148,28 @@ class Scan:
         """The columns asked for, then those that filters and equality deletes look at."""
         fields = {f.id: f for f in self._fields}
         fields.update({f.id: f for f, _ in self._where})
-        fields.update({i: self._by_id[i] for e in equalities for i in e.ids})
+        fields.update({i: self._keys[i] for e in equalities for i in e.ids})
         return list(fields.values())
+
+    def _key(self, field_id: int) -> Field:
+        """A column that deletes go by, also when it was dropped since (specification, "Equality Delete Files")."""
+        found = self._table.field_of(field_id)
+        if found is None:
+            raise UnavailableError(
+                f"Table {self._table.name} has deletes by field {field_id}, which is no top-level column of any schema."
+            )
+        return found
 
     def _read_positions(self) -> PositionDeletes:
         deletes = PositionDeletes(self._data)
         ordered = sorted(f.uri.encode() for f in self._data)
         oldest = min(f.sequence for f in self._data)
         files = [f for f in self._positions if f.sequence >= oldest and _names_any(f, ordered)]
-        waiting: list[tuple[int, pa.RecordBatch]] = []
+        waiting: list[tuple[FileEntry, pa.RecordBatch]] = []
         rows = 0
         for file, batches in self._read(files, [DELETED_PATH, DELETED_POSITION]):
             for batch in batches:
-                waiting.append((file.sequence, batch))
+                waiting.append((file, batch))
                 rows += batch.num_rows
                 if rows >= _BLOCK_ROWS:
                     deletes.add(waiting)
@@ -172,10 +181,8 @@ class Scan:
     def _read_equalities(self) -> list[EqualityDeletes]:
         groups: dict[tuple[tuple[int, ...], object], EqualityDeletes] = {}
         for ids in sorted({f.equality_ids for f in self._equalities}):
-            if not self._by_id.keys() >= set(ids):
-                raise UnavailableError(f"Table {self._table.name} has deletes by a column that was dropped since.")
             files = [f for f in self._equalities if f.equality_ids == ids]
-            for file, batches in self._read(files, [self._by_id[i] for i in ids]):
+            for file, batches in self._read(files, [self._keys[i] for i in ids]):
                 group = groups.setdefault((ids, file.scope), EqualityDeletes(ids, file.scope))
                 for batch in batches:
                     group.add(file.sequence, batch)
@@ -185,36 +192,36 @@ class Scan:
         self, files: Sequence[FileEntry], fields: Sequence[Field]
     ) -> Iterator[tuple[FileEntry, Iterator[pa.RecordBatch]]]:
         """Every file with its batches, in order; small files are fetched ahead, large ones are streamed."""
-        ids = tuple(f.id for f in fields)
-        cached = [(f, None if self._cache is None else self._cache.get((f.uri, ids))) for f in files]
+        columns = tuple(fields)
+        cached = [(f, None if self._cache is None else self._cache.get((f.uri, columns))) for f in files]
         missing = [f for f, batch in cached if batch is None]
         if len(missing) < 2:
             for file, batch in cached:
-                yield file, self._fetch(file, fields, ids) if batch is None else iter((batch,))
+                yield file, self._fetch(file, columns) if batch is None else iter((batch,))
             return
         pool = ThreadPoolExecutor(_AHEAD, thread_name_prefix="lake-read")
         try:
             rest = iter(missing)
             queue: deque[Future[Iterator[pa.RecordBatch]]] = deque(
-                pool.submit(self._fetch, f, fields, ids) for f in islice(rest, _AHEAD)
+                pool.submit(self._fetch, f, columns) for f in islice(rest, _AHEAD)
             )
             for file, batch in cached:
                 if batch is not None:
                     yield file, iter((batch,))
                     continue
                 future = queue.popleft()
-                queue.extend(pool.submit(self._fetch, f, fields, ids) for f in islice(rest, 1))
+                queue.extend(pool.submit(self._fetch, f, columns) for f in islice(rest, 1))
                 yield file, future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _fetch(self, file: FileEntry, fields: Sequence[Field], ids: tuple[int, ...]) -> Iterator[pa.RecordBatch]:
-        batches = read_batches(self._storage, self._table, file, fields)
+    def _fetch(self, file: FileEntry, columns: tuple[Field, ...]) -> Iterator[pa.RecordBatch]:
+        batches = read_batches(self._storage, self._table, file, columns)
         if file.size_bytes > SMALL_BYTES:
             return batches
         found = list(batches)
         if self._cache is not None and file.size_bytes <= CACHED_FILE_BYTES and len(found) == 1:
-            self._cache.put((file.uri, ids), found[0])
+            self._cache.put((file.uri, columns), found[0])
         return iter(found)
 
     def _may_match(self, file: FileEntry) -> bool:
