@@ -108,10 +108,13 @@ class History:
         drop: Sequence[str] = (),
         position_scope: Scope | None = None,
         wide: bool = False,
+        operation: str = "append",
     ) -> list[str]:
         """As `Writer.commit`."""
         writer = self.writer
-        uris = writer.commit(data, equality, positions, drop=drop, position_scope=position_scope, wide=wide)
+        uris = writer.commit(
+            data, equality, positions, drop=drop, position_scope=position_scope, wide=wide, operation=operation
+        )
         sequence = int(writer.document["last-sequence-number"])
         state = self.state.without(drop)
         state.data += [File(uri, sequence, self._scope(uri), tuple(rows)) for uri, rows in zip(uris, data, strict=True)]
