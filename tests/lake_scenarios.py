@@ -286,7 +286,7 @@ def version_1_lifted_to_2(root: Path) -> list[Check]:
     table = _version_1(root)
     document = table.document
     document |= {"format-version": 2, "table-uuid": "lifted", "schemas": [document["schema"]], "current-schema-id": 0}
-    document["partition-specs"] = [{"spec-id": 0, "fields": []}]
+    document |= {"partition-specs": [{"spec-id": 0, "fields": []}], "default-spec-id": 0}
     document["snapshots"] = [{"sequence-number": 0, **s} for s in document["snapshots"]]
     table.commit(data=[[row("a", 4)]], equality=[(("k",), [row("a")])])
     return [Check(str(root), in_order([("b", 1), ("a", 4)]), ("k", "n"))]

@@ -90,6 +90,11 @@ class Writer:
             "table-uuid": f"00000000-0000-0000-0000-{next(_IDS) % 10**12:012}",
             "location": writer.location,
             "last-sequence-number": 0,
+            "last-updated-ms": time.time_ns() // 1_000_000,
+            "last-column-id": max(f.id for f in fields),
+            "last-partition-id": 1999,
+            "sort-orders": [{"order-id": 0, "fields": []}],
+            "default-sort-order-id": 0,
             "current-schema-id": 0,
             "schemas": [writer.schema_json()],
             "partition-specs": [],
@@ -132,6 +137,7 @@ class Writer:
         """Give the table another schema."""
         self.fields = fields
         self.document["current-schema-id"] = len(self.document["schemas"])
+        self.document["last-column-id"] = max(self.document["last-column-id"], *(f.id for f in fields))
         self.document["schemas"].append(self.schema_json(self.document["current-schema-id"]))
         self.save()
 
@@ -341,6 +347,13 @@ class _Manifest(ManifestWriterV2):
 
     def content(self) -> ManifestContent:
         return self._content
+
+    def _with_partition(self, format_version: Any) -> Schema:
+        """Equality ids as int, as in the specification: PyIceberg writes long, which Iceberg cannot read."""
+        text = super()._with_partition(format_version).model_dump_json()
+        return Schema.model_validate_json(
+            text.replace('"element-id":136,"element":"long"', '"element-id":136,"element":"int"')
+        )
 
 
 class _In(InputFile):
