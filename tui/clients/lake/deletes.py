@@ -108,8 +108,9 @@ class PositionDeletes:
     def __init__(self, files: Sequence[FileEntry]) -> None:
         self._uris = pa.array([f.uri for f in files], pa.string())
         self._sequences = pa.array([f.sequence for f in files], pa.int64())
-        self._scopes = {s: code for code, s in enumerate(dict.fromkeys(f.scope for f in files))}
-        self._own_scopes = pa.array([self._scopes[f.scope] for f in files], pa.int64())
+        self._files = files
+        self._scopes: dict[object, int] = {}
+        self._own_scopes: pa.Array | None = None
         self._parts: list[pa.Array] = []
         self._codes: pa.Array | None = None
         self._ends: dict[int, tuple[int, int]] = {}
@@ -126,6 +127,9 @@ class PositionDeletes:
         self._parts.append(row_codes(files.filter(hit), positions.filter(hit)))
 
     def _in_scope(self, files: pa.Array, parts: Sequence[tuple[FileEntry, pa.RecordBatch]]) -> pa.Array:
+        if self._own_scopes is None:
+            self._scopes = {s: code for code, s in enumerate(dict.fromkeys(f.scope for f in self._files))}
+            self._own_scopes = pa.array([self._scopes[f.scope] for f in self._files], pa.int64())
         own = pc.take(self._own_scopes, files)
         codes = (_ANYWHERE if f.scope is None else self._scopes.get(f.scope, _NOWHERE) for f, _ in parts)
         wanted = repeated((batch.num_rows, code) for (_, batch), code in zip(parts, codes, strict=True))

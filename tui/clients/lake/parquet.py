@@ -91,7 +91,7 @@ def _absent(table: TableMetadata, file: FileEntry, field_id: int, kind: pa.DataT
         spec, partition = file.scope
         place = table.identities.get(spec, {}).get(field_id)
         if place is not None and place < len(partition) and partition[place] is not None:
-            return pa.repeat(pa.scalar(partition[place]).cast(kind), rows)
+            return pa.repeat(pa.scalar(partition[place], kind), rows)
     return pa.nulls(rows, kind)
 
 

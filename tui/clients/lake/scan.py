@@ -84,7 +84,7 @@ class Scan:
         self._equalities = [
             f for f in files if f.content == EQUALITY_DELETES and f.sequence > oldest and self._may_delete(f)
         ]
-        self._keys = {i: self._key(i) for f in self._equalities for i in f.equality_ids}
+        self._keys = {i: self._key(i) for i in {i for f in self._equalities for i in f.equality_ids}}
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Live rows, those of older data files first."""
