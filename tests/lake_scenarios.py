@@ -134,8 +134,9 @@ def boundaries(history: History) -> None:
 
 def wide_deletes(history: History) -> None:
     """A delete file may hold whole rows; only its equality columns count, for bounds too."""
-    history.commit(data=[[row("a", 1), row("b", 1), row("a", None)]])
+    history.commit(data=[[row("a", 1), row("b", 1), row("a", None), row("c", 1)]])
     history.commit(equality=[(("k",), [row("a", 2)])], wide=True)
+    history.commit(equality=[(("k",), [row("b", 0)])], wide=True)
 
 
 def nulls(history: History) -> None:
