@@ -1,4 +1,4 @@
-"""Writes Iceberg tables (format version 2, Hadoop layout) commit by commit, also onto tables that Flink wrote.
+"""Writes Iceberg tables (format version 2 or 1, Hadoop layout) commit by commit, also onto tables that Flink wrote.
 
 For tests only: it lets a test put any row, any delete file and any stamp into a table.
 """
@@ -24,6 +24,8 @@ from pyiceberg.manifest import (
     ManifestEntry,
     ManifestEntryStatus,
     ManifestFile,
+    ManifestWriter,
+    ManifestWriterV1,
     ManifestWriterV2,
     read_manifest_list,
     write_manifest_list,
@@ -39,6 +41,8 @@ from tui.clients.lake.storage import path_of
 
 _IDS = itertools.count(time.time_ns())
 Row = Mapping[str, Any]
+Scope = tuple[int, tuple[Any, ...]]
+"""Spec id and partition."""
 
 RAW = (
     Field(1, "symbol", "string"), Field(2, "ts", "long"), Field(3, "price", "double"), Field(4, "qty", "double"),
@@ -59,7 +63,11 @@ CANDLES = (
 
 @dataclass
 class Writer:
-    """One table; `commit` adds a snapshot."""
+    """One table; `commit` adds a snapshot.
+
+    `specs` are the identity partitions by spec id, the last one is the default; `scopes` says where each data file is,
+    and `deletes` what delete files the last commit added.
+    """
 
     filesystem: fs.FileSystem
     root: str
@@ -68,37 +76,70 @@ class Writer:
     partition_by: str | None = None
     version: int = 0
     document: dict[str, Any] = field(default_factory=dict)
+    specs: list[str | None] = field(default_factory=list)
+    scopes: dict[str, Scope] = field(default_factory=dict)
+    deletes: list[str] = field(default_factory=list)
+    reserved: list[str] = field(default_factory=list)
 
     @classmethod
     def create(cls, root: str, fields: Sequence[Field], partition_by: str | None = None) -> Writer:
         """A new, empty table in a local folder."""
         writer = cls(fs.LocalFileSystem(), root, f"file:{root}", fields, partition_by)
-        names = {f.name: f.id for f in fields}
-        source = names.get(partition_by or "")
-        spec = [{"name": partition_by, "transform": "identity", "source-id": source, "field-id": 1000}]
         writer.document = {
             "format-version": 2,
             "table-uuid": f"00000000-0000-0000-0000-{next(_IDS) % 10**12:012}",
             "location": writer.location,
             "last-sequence-number": 0,
+            "last-updated-ms": time.time_ns() // 1_000_000,
+            "last-column-id": max(f.id for f in fields),
+            "last-partition-id": 1999,
+            "sort-orders": [{"order-id": 0, "fields": []}],
+            "default-sort-order-id": 0,
             "current-schema-id": 0,
             "schemas": [writer.schema_json()],
-            "default-spec-id": 0,
-            "partition-specs": [{"spec-id": 0, "fields": spec if partition_by else []}],
+            "partition-specs": [],
             "current-snapshot-id": -1,
             "snapshots": [],
         }
         writer.filesystem.create_dir(f"{root}/metadata")
         writer.filesystem.create_dir(f"{root}/data")
+        writer.partition(partition_by)
         writer.save()
         return writer
 
     @classmethod
     def open(cls, filesystem: fs.FileSystem, root: str, version: int, fields: Sequence[Field]) -> Writer:
-        """A table that something else wrote, as of metadata version `version`."""
+        """An unpartitioned table that something else wrote, as of metadata version `version`."""
         with filesystem.open_input_file(f"{root}/metadata/v{version}.metadata.json") as stream:
             document = json.loads(stream.readall())
-        return cls(filesystem, root, document["location"], fields, version=version, document=document)
+        return cls(
+            filesystem, root, document["location"], fields, version=version, document=document, specs=[None]
+        )  # fmt: skip
+
+    def partition(self, column: str | None) -> None:
+        """Partition by the column from now on (`None`: not at all); saved with the next commit."""
+        self.partition_by = column
+        source = {f.name: f.id for f in self.fields}.get(column or "", 0)
+        parts = [{"name": column, "transform": "identity", "source-id": source, "field-id": 1000 + source}]
+        self.document["partition-specs"].append({"spec-id": len(self.specs), "fields": parts if column else []})
+        self.document["default-spec-id"] = len(self.specs)
+        self.specs.append(column)
+
+    def reserve(self, count: int) -> list[str]:
+        """What the next data files will be called."""
+        self.reserved = [self._uri() for _ in range(count)]
+        return list(self.reserved)
+
+    def _uri(self) -> str:
+        return f"{self.location}/data/{next(_IDS)}.parquet"
+
+    def evolve(self, fields: Sequence[Field]) -> None:
+        """Give the table another schema."""
+        self.fields = fields
+        self.document["current-schema-id"] = len(self.document["schemas"])
+        self.document["last-column-id"] = max(self.document["last-column-id"], *(f.id for f in fields))
+        self.document["schemas"].append(self.schema_json(self.document["current-schema-id"]))
+        self.save()
 
     def schema_json(self, schema_id: int = 0) -> dict[str, Any]:
         columns = [{"id": f.id, "name": f.name, "required": False, "type": f.type} for f in self.fields]
@@ -112,35 +153,57 @@ class Writer:
         checkpoint: int | None = None,
         job: str = "a" * 32,
         drop: Sequence[str] = (),
+        operation: str = "append",
+        position_scope: Scope | None = None,
+        wide: bool = False,
+        lacking: Sequence[str] = (),
+        kind: FileFormat = FileFormat.PARQUET,
     ) -> list[str]:
-        """One snapshot: data files, equality delete files (columns, rows), a position delete file; returns data URIs.
+        """One snapshot: data files, equality delete files (columns, rows), position delete files; returns data URIs.
 
-        A position delete names its data file by URI, or by its index in `data`.
-        `drop` removes earlier data files from the table.
+        A position delete names its data file by URI, or by its index in `data`; there is a file for each scope of
+        those data files, or one in `position_scope`. `drop` removes earlier files of any kind from the table. `wide`
+        writes whole rows into equality delete files, `lacking` are columns that the data files are written without,
+        `kind` is the format that the files are said to have.
         """
         snapshot, sequence = next(_IDS), self.document["last-sequence-number"] + 1
-        files = [self._file(DataFileContent.DATA, self.fields, rows) for rows in data]
+        files = [self._file(DataFileContent.DATA, [f for f in self.fields if f.name not in lacking], r) for r in data]
+        self.scopes |= {f.file_path: (f.spec_id, tuple(f.partition[i] for i in range(len(f.partition)))) for f in files}
         deletes = []
         for columns, rows in equality:
             keys = [f for f in self.fields if f.name in columns]
-            deletes.append(self._file(DataFileContent.EQUALITY_DELETES, keys, rows, [k.id for k in keys]))
-        if positions:
-            named = [(files[f].file_path if isinstance(f, int) else f, pos) for f, pos in positions]
-            rows = [{"file_path": path, "pos": pos} for path, pos in sorted(named)]
+            written = self.fields if wide else keys
+            deletes.append(self._file(DataFileContent.EQUALITY_DELETES, written, rows, [k.id for k in keys]))
+        named = [(files[f].file_path if isinstance(f, int) else f, pos) for f, pos in positions]
+        scoped: dict[str, tuple[Scope, list[Row]]] = {}
+        for path, pos in sorted(named):
+            scope = position_scope or self.scopes.get(path, (0, (None,) if self.specs[0] else ()))
+            scoped.setdefault(repr(scope), (scope, []))[1].append({"file_path": path, "pos": pos})
+        for scope, rows in scoped.values():
             fields = [DELETED_PATH, DELETED_POSITION]
-            deletes.append(self._file(DataFileContent.POSITION_DELETES, fields, rows))
+            deletes.append(self._file(DataFileContent.POSITION_DELETES, fields, rows, scope=scope))
+        self.deletes = [f.file_path for f in deletes]
+        for file in (*files, *deletes):
+            file[2] = kind
         manifests = self._earlier(drop, snapshot)
-        manifests += [self._manifest(files, ManifestContent.DATA, snapshot)] if files else []
-        manifests += [self._manifest(deletes, ManifestContent.DELETES, snapshot)] if deletes else []
-        self._list(snapshot, sequence, manifests, checkpoint, job)
+        manifests += self._manifests(files, ManifestContent.DATA, snapshot)
+        manifests += self._manifests(deletes, ManifestContent.DELETES, snapshot)
+        self._list(snapshot, sequence, manifests, checkpoint, job, operation)
         return [f.file_path for f in files]
 
     def _list(
-        self, snapshot: int, sequence: int, manifests: list[ManifestFile], checkpoint: int | None, job: str
+        self,
+        snapshot: int,
+        sequence: int,
+        manifests: list[ManifestFile],
+        checkpoint: int | None,
+        job: str,
+        operation: str,
     ) -> None:
         parent = self.document["current-snapshot-id"]
         path = f"{self.location}/metadata/snap-{snapshot}.avro"
-        with write_manifest_list(2, _Out(self, path), snapshot, parent, sequence, "deflate") as out:
+        version = self.document["format-version"]
+        with write_manifest_list(version, _Out(self, path), snapshot, parent, sequence, "deflate") as out:
             out.add_manifests(manifests)
         stamps = {} if checkpoint is None else {
             "flink.max-committed-checkpoint-id": str(checkpoint), "flink.job-id": job
@@ -148,15 +211,15 @@ class Writer:
         self.document["snapshots"].append(
             {
                 "snapshot-id": snapshot,
-                "sequence-number": sequence,
+                **({"sequence-number": sequence} if version > 1 else {}),
                 "timestamp-ms": time.time_ns() // 1_000_000,
                 "manifest-list": path,
-                "schema-id": 0,
-                "summary": {"operation": "append", **stamps},
+                "schema-id": self.document["current-schema-id"],
+                "summary": {"operation": operation, **stamps},
                 **({} if parent in (None, -1) else {"parent-snapshot-id": parent}),
             }
         )
-        self.document |= {"last-sequence-number": sequence, "current-snapshot-id": snapshot}
+        self.document |= {"last-sequence-number": sequence if version > 1 else 0, "current-snapshot-id": snapshot}
         self.save()
 
     def save(self) -> None:
@@ -173,15 +236,20 @@ class Writer:
         return self.root + path_of(uri).removeprefix(path_of(self.location))
 
     def _file(
-        self, content: DataFileContent, fields: Sequence[Field], rows: Sequence[Row], ids: list[int] | None = None
+        self,
+        content: DataFileContent,
+        fields: Sequence[Field],
+        rows: Sequence[Row],
+        ids: list[int] | None = None,
+        scope: Scope | None = None,
     ) -> DataFile:
         columns = [pa.array([r.get(f.name) for r in rows], arrow_type(f)) for f in fields]
-        schema = pa.schema([pa.field(f.name, arrow_type(f), metadata={"PARQUET:field_id": str(f.id)}) for f in fields])
-        uri = f"{self.location}/data/{next(_IDS)}.parquet"
+        uri = self.reserved.pop(0) if self.reserved and content == DataFileContent.DATA else self._uri()
         with self.filesystem.open_output_stream(self._path(uri)) as stream:
-            pq.write_table(pa.table(columns, schema=schema), stream)
-        partition = [rows[0].get(self.partition_by)] if self.partition_by else []
-        return DataFile.from_args(
+            pq.write_table(pa.table(columns, schema=arrow_schema(fields)), stream)
+        own = (rows[0].get(self.partition_by),) if self.partition_by else ()
+        spec, partition = scope or (len(self.specs) - 1, own)
+        file = DataFile.from_args(
             content=content,
             file_path=uri,
             file_format=FileFormat.PARQUET,
@@ -191,25 +259,40 @@ class Writer:
             lower_bounds=_bounds(fields, rows, min),
             upper_bounds=_bounds(fields, rows, max),
             equality_ids=ids,
-            spec_id=0,
         )
+        file.spec_id = spec
+        return file
 
-    def _spec(self) -> PartitionSpec:
+    def _spec(self, spec_id: int) -> PartitionSpec:
+        column = self.specs[spec_id]
         parts = [
-            PartitionField(f.id, 1000, IdentityTransform(), f.name) for f in self.fields if f.name == self.partition_by
+            PartitionField(f.id, 1000 + f.id, IdentityTransform(), f.name) for f in self.fields if f.name == column
         ]
-        return PartitionSpec(*parts)
+        return PartitionSpec(*parts, spec_id=spec_id)
 
-    def _manifest(self, files: Sequence[DataFile], content: ManifestContent, snapshot: int) -> ManifestFile:
-        entries = [
-            ManifestEntry.from_args(status=ManifestEntryStatus.ADDED, snapshot_id=snapshot, data_file=f) for f in files
-        ]
-        return self._entries(entries, content, snapshot)
+    def _manifests(self, files: Sequence[DataFile], content: ManifestContent, snapshot: int) -> list[ManifestFile]:
+        """One manifest for each partition spec."""
+        found = []
+        for spec in sorted({f.spec_id for f in files}):
+            entries = [
+                ManifestEntry.from_args(status=ManifestEntryStatus.ADDED, snapshot_id=snapshot, data_file=f)
+                for f in files
+                if f.spec_id == spec
+            ]
+            found.append(self._entries(entries, content, snapshot, spec))
+        return found
 
-    def _entries(self, entries: Sequence[ManifestEntry], content: ManifestContent, snapshot: int) -> ManifestFile:
+    def _entries(
+        self, entries: Sequence[ManifestEntry], content: ManifestContent, snapshot: int, spec: int
+    ) -> ManifestFile:
         out = _Out(self, f"{self.location}/metadata/{next(_IDS)}-m0.avro")
         schema = Schema.model_validate(self.schema_json())
-        with _Manifest(self._spec(), schema, out, snapshot, content) as writer:
+        writer: ManifestWriter
+        if self.document["format-version"] == 1:
+            writer = ManifestWriterV1(self._spec(spec), schema, out, snapshot, "deflate")
+        else:
+            writer = _Manifest(self._spec(spec), schema, out, snapshot, content)
+        with writer:
             for entry in entries:
                 writer.add_entry(entry)
         return writer.to_manifest_file()
@@ -231,15 +314,22 @@ class Writer:
         for entry in entries:
             gone = entry.data_file.file_path in drop
             entry.status = ManifestEntryStatus.DELETED if gone else ManifestEntryStatus.EXISTING
-        return self._entries(entries, manifest.content, snapshot)
+        return self._entries(entries, manifest.content, snapshot, manifest.partition_spec_id)
+
+
+def arrow_schema(fields: Sequence[Field]) -> pa.Schema:
+    """The columns as Arrow writes them into Parquet, with their field ids."""
+    return pa.schema([pa.field(f.name, arrow_type(f), metadata={"PARQUET:field_id": str(f.id)}) for f in fields])
 
 
 def _bounds(fields: Sequence[Field], rows: Sequence[Row], pick: Any) -> dict[int, bytes]:
+    """As writers give them: of the values that are not null, none when all are."""
     bounds = {}
     for f in fields:
-        if f.type not in ("string", "int", "long", "timestamptz") or any(r.get(f.name) is None for r in rows):
+        values = [r[f.name] for r in rows if r.get(f.name) is not None]
+        if f.type not in ("string", "int", "long", "timestamptz") or not values:
             continue
-        scalar = pa.scalar(pick(r[f.name] for r in rows), arrow_type(f))
+        scalar = pa.scalar(pick(values), arrow_type(f))
         if f.type == "string":
             bounds[f.id] = scalar.as_py().encode()
         else:
@@ -257,6 +347,13 @@ class _Manifest(ManifestWriterV2):
 
     def content(self) -> ManifestContent:
         return self._content
+
+    def _with_partition(self, format_version: Any) -> Schema:
+        """Equality ids as int, as in the specification: PyIceberg writes long, which Iceberg cannot read."""
+        text = super()._with_partition(format_version).model_dump_json()
+        return Schema.model_validate_json(
+            text.replace('"element-id":136,"element":"long"', '"element-id":136,"element":"int"')
+        )
 
 
 class _In(InputFile):

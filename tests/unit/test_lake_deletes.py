@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyiceberg.manifest import FileFormat
 
-from tests.lake_writer import Row, Writer
+from tests.lake_model import random_history
+from tests.lake_scenarios import Reader, checks
+from tests.lake_writer import Row, Writer, arrow_schema
+from tui.clients import lake
 from tui.clients.lake import LakeClient
 from tui.clients.lake.metadata import Field
 from tui.clients.lake.scan import Between
@@ -118,11 +128,69 @@ def test_large_files_keep_their_positions_across_batches(tmp_path: Path, table: 
     assert not set(kept) & set(gone)
 
 
-def test_deletes_by_a_dropped_column_are_not_ignored(tmp_path: Path, table: Writer) -> None:
+def test_deletes_by_a_column_that_no_schema_has_any_more_are_not_ignored(tmp_path: Path, table: Writer) -> None:
     table.commit(data=[[row("a", 1, "x")]])
     table.commit(equality=[(["n"], [row(None, 1, "")])])
     table.fields = (FIELDS[0], FIELDS[2])
     table.document["schemas"] = [table.schema_json()]
     table.save()
-    with pytest.raises(UnavailableError, match="a column that was dropped"):
+    with pytest.raises(UnavailableError, match="deletes by field 2, which is no top-level column of any schema"):
         values(tmp_path)
+
+
+def test_a_delete_file_without_its_columns_is_not_taken_for_deletes_of_null(tmp_path: Path, table: Writer) -> None:
+    table.commit(data=[[row(None, 1, "x")]])
+    table.commit(equality=[(["n"], [row(None, 1, "")])])
+    (uri,) = table.deletes
+    pq.write_table(pa.table([[1]], schema=arrow_schema([Field(7, "other", "long")])), uri.removeprefix("file:"))
+    with pytest.raises(UnavailableError, match="delete file without the columns it goes by"):
+        values(tmp_path)
+
+
+def test_files_without_field_ids_are_refused(tmp_path: Path, table: Writer) -> None:
+    (uri,) = table.commit(data=[[row("a", 1, "x")]])
+    pq.write_table(pa.table({"k": ["a"], "n": [1], "v": ["x"]}), uri.removeprefix("file:"))
+    with pytest.raises(UnavailableError, match="files without field ids"):
+        values(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "match"),
+    [
+        (FileFormat.AVRO, "data files in AVRO; this reader reads Parquet only"),
+        (FileFormat.ORC, "data files in ORC"),
+        (FileFormat.PUFFIN, "deletion vectors"),
+    ],
+)
+def test_other_formats_are_refused_in_a_sentence(tmp_path: Path, table: Writer, kind: FileFormat, match: str) -> None:
+    table.commit(data=[[row("a", 1, "x")]], kind=kind)
+    with pytest.raises(UnavailableError, match=match):
+        values(tmp_path)
+
+
+def test_kept_files_are_not_read_with_names_and_types_of_before(tmp_path: Path) -> None:
+    table = Writer.create(f"{tmp_path}/db/t", (Field(1, "a", "int"), Field(2, "b", "int")))
+    table.commit(data=[[{"a": 1, "b": 2}]])
+    table.commit(data=[[{"a": 3, "b": 4}]])
+    lake = LakeClient(str(tmp_path), "db")
+
+    def rows(*columns: str) -> list[dict[str, Any]]:
+        meta = lake.metadata("t")
+        batches = list(lake.rows(meta, meta.current_id or 0, columns, keep=True))
+        return [row for b in batches for row in b.to_pylist()]
+
+    assert rows("a", "b") == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
+    table.evolve((Field(1, "b", "long"), Field(2, "a", "int")))
+    table.commit(data=[[{"a": 6, "b": 2**40}]])
+    assert rows("b", "a") == [{"b": 1, "a": 2}, {"b": 3, "a": 4}, {"b": 2**40, "a": 6}]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(dice=st.randoms(use_true_random=False))
+def test_random_histories_read_as_decided_row_by_row(dice: Random) -> None:
+    """Data, deletes of every kind, partitions and specs; null, NaN and -0.0: every snapshot, with every filter."""
+    with TemporaryDirectory() as folder:
+        history = random_history(dice, f"{folder}/db/t")
+        reader = Reader(lake)
+        for check in checks(history, Path(folder)):
+            assert check.found(reader) == check.expected

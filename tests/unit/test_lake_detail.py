@@ -1,31 +1,23 @@
-"""The closer look: what a snapshot changed, its files and their health, its newest rows, the schema in words."""
+"""The closer look: files and their health, newest rows, the schema in words."""
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.lake_writer import BAD, CANDLES, RAW, Row, Writer
+from tests.lake_candles import NOON, candle, upsert
+from tests.lake_writer import BAD, CANDLES, RAW, Writer
 from tui.clients.lake import LakeClient
-from tui.clients.lake.candles import VALUES
-from tui.clients.lake.changes import snapshot_change
 from tui.clients.lake.detail import FILES, LakeDetail
 from tui.clients.lake.files import DATA, POSITION_DELETES, FileEntry
 from tui.clients.lake.health import MANY, judge
 from tui.clients.lake.newest import CELL_CHARS
-from tui.model.candles import Candle
-from tui.model.errors import NotFoundError
-from tui.model.iceberg import FileCount, SnapshotChange
+from tui.model.iceberg import FileCount
 
 RECORDED = Path(__file__).parent.parent / "payloads" / "lake-iceberg-1.7.0.zip"
-NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-KEY = ("symbol", "window_start")
 
 
 @pytest.fixture(scope="module")
@@ -43,137 +35,6 @@ def lake(tmp_path: Path) -> LakeClient:
 @pytest.fixture
 def candles(tmp_path: Path) -> Writer:
     return Writer.create(f"{tmp_path}/db/agg_1m", CANDLES)
-
-
-def candle(symbol: str, minute: int, close: float) -> Row:
-    start = NOON + timedelta(minutes=minute)
-    values = dict.fromkeys(VALUES, 1.0) | {"trade_count": 1, "close_price": close}
-    return {"symbol": symbol, "window_start": start, "window_end": start + timedelta(minutes=1), **values}
-
-
-def upsert(*rows: Row) -> tuple[tuple[str, ...], tuple[Row, ...]]:
-    return KEY, rows
-
-
-def kinds(change: SnapshotChange) -> dict[tuple[str, int], tuple[str, Any]]:
-    """Symbol and minute → kind and the closing price before and after."""
-    found = {}
-    for c in change.candles:
-        closes = [(v.before, v.after) for v in c.values if v.column == "close_price"]
-        minute = (c.window_start - NOON) // timedelta(minutes=1)
-        found[c.symbol, minute] = (c.kind, closes[0] if closes else None)
-    return found
-
-
-def newest(lake: LakeClient) -> SnapshotChange:
-    return snapshot_change(lake, lake.metadata("agg_1m"), lake.history("agg_1m").current_id or 0)
-
-
-# --- changes
-
-
-def test_changes_are_the_difference_between_two_snapshots(recorded: LakeClient) -> None:
-    """Real Flink commits, against all candles before and after."""
-    detail = LakeDetail(recorded)
-
-    def at(snapshot_id: int | None) -> Mapping[tuple[str, datetime], Candle]:
-        found = recorded.candles(snapshot_id=snapshot_id).candles if snapshot_id else ()
-        return {(c.symbol, c.window_start): c for c in found}
-
-    seen = set()
-    for snapshot in recorded.history("agg_1m").snapshots:
-        before, after = at(snapshot.parent_id), at(snapshot.id)
-        change = detail.change("agg_1m", snapshot.id)
-        told = {(c.symbol, c.window_start): c for c in change.candles}
-        assert {k for k, c in told.items() if c.kind == "added"} == after.keys() - before.keys()
-        assert {k for k, c in told.items() if c.kind == "removed"} == before.keys() - after.keys()
-        differing = {k for k in before.keys() & after.keys() if before[k] != after[k]}
-        assert {k for k, c in told.items() if c.kind == "corrected"} == differing
-        for key in differing:
-            for value in told[key].values:
-                assert value.before == getattr(before[key], value.column)
-                assert value.after == getattr(after[key], value.column)
-        assert change.keys == len(told)
-        starts = [c.window_start for c in change.candles]
-        assert starts == sorted(starts, reverse=True)
-        assert change.data_added.files == snapshot.added_files
-        assert change.data_added.records == snapshot.added_records
-        seen |= {c.kind for c in change.candles}
-    assert {"added", "corrected"} <= seen
-
-
-def test_every_kind_of_change_to_a_candle(lake: LakeClient, candles: Writer) -> None:
-    first = [candle("A", n, 1.0) for n in range(6)]
-    (uri,) = candles.commit(data=[first])
-    again = [candle("A", 1, 2.0), candle("A", 2, 1.0), candle("B", 9, 5.0), candle("C", 9, 7.0), candle("C", 9, 8.0)]
-    candles.commit(
-        data=[again],
-        equality=[upsert(*again, candle("A", 3, 0.0), candle("Z", 1, 0.0))],
-        positions=[(uri, 4), (0, 2), (0, 3)],
-    )
-    change = newest(lake)
-    assert kinds(change) == {
-        ("A", 1): ("corrected", (1.0, 2.0)),
-        ("A", 2): ("rewritten", None),
-        ("A", 3): ("removed", (1.0, None)),
-        ("A", 4): ("removed", (1.0, None)),
-        ("C", 9): ("added", (None, 8.0)),
-    }
-    assert change.keys == 7  # with one written and deleted at once, and one deleted that never was
-    assert change.data_added.files == 1
-    assert (change.position_deletes_added.records, change.equality_deletes_added.records) == (3, 7)
-
-
-def test_a_rewrite_of_files_changes_no_candle(lake: LakeClient, candles: Writer) -> None:
-    uris = candles.commit(data=[[candle("A", 1, 1.0)], [candle("A", 2, 2.0)]])
-    candles.commit(data=[[candle("A", 1, 1.0), candle("A", 2, 2.0)]], drop=uris)
-    change = newest(lake)
-    assert {c.kind for c in change.candles} == {"rewritten"}
-    assert (change.data_added.files, change.data_removed.files) == (1, 2)
-
-
-def test_a_dropped_file_removes_its_candles(lake: LakeClient, candles: Writer) -> None:
-    uris = candles.commit(data=[[candle("A", 1, 1.0)], [candle("A", 2, 2.0)]])
-    candles.commit(drop=[uris[0]])
-    assert kinds(newest(lake)) == {("A", 1): ("removed", (1.0, None))}
-
-
-def test_only_the_newest_are_told_one_by_one(lake: LakeClient, candles: Writer) -> None:
-    candles.commit(data=[[candle(s, n, 1.0) for n in range(20) for s in "AB"]])
-    meta = lake.metadata("agg_1m")
-    change = snapshot_change(lake, meta, meta.current_id or 0, newest=5)
-    assert [(c.symbol, c.window_start.minute) for c in change.candles] == [
-        ("A", 19), ("B", 19), ("A", 18), ("B", 18), ("A", 17)
-    ]  # fmt: skip
-    assert change.keys == 40
-    assert change.note == "The newest 5 of 40 candles that it wrote."
-
-
-def test_an_expired_parent_is_said(lake: LakeClient, candles: Writer) -> None:
-    candles.commit(data=[[candle("A", 1, 1.0)]])
-    candles.commit(data=[[candle("A", 2, 1.0)]])
-    del candles.document["snapshots"][0]
-    candles.save()
-    change = newest(lake)
-    assert change.note == "Its parent has expired: what it removed or corrected is not known."
-    assert (change.keys, change.candles, change.data_added.files) == (None, (), 1)
-
-
-def test_a_snapshot_that_is_gone_is_named(lake: LakeClient, candles: Writer) -> None:
-    detail = LakeDetail(lake)
-    for read in (detail.change, detail.files, detail.rows):
-        with pytest.raises(NotFoundError, match="Table agg_1m has no snapshot 17"):
-            read("agg_1m", 17)
-    with pytest.raises(NotFoundError, match="Table nothing does not exist yet"):
-        detail.schema("nothing")
-
-
-def test_only_files_that_can_hold_a_changed_minute_are_read(lake: LakeClient, candles: Writer) -> None:
-    uris = candles.commit(data=[[candle("A", n, 1.0)] for n in range(10)])
-    Path(uris[5].removeprefix("file:")).unlink()
-    ends = [candle("A", 0, 2.0), candle("A", 9, 2.0)]
-    candles.commit(data=[ends], equality=[upsert(*ends)])
-    assert {c.kind for c in newest(lake).candles} == {"corrected"}
 
 
 # --- files

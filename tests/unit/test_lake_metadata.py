@@ -10,6 +10,7 @@ import pytest
 
 from tests.lake_writer import Writer
 from tui.clients.lake import LakeClient
+from tui.clients.lake.detail import LakeDetail
 from tui.clients.lake.metadata import Field
 from tui.model.errors import NotFoundError, UnavailableError
 
@@ -89,8 +90,53 @@ def test_metadata_without_what_it_must_have_is_named(lake: LakeClient, folder: P
 def test_another_format_version_is_refused(lake: LakeClient, table: Writer) -> None:
     table.document["format-version"] = 3
     table.save()
-    with pytest.raises(UnavailableError, match="format version 3"):
+    with pytest.raises(
+        UnavailableError, match="format version 3, which this reader does not know; it reads versions 1"
+    ):
         lake.history("t")
+
+
+def test_version_1_without_a_manifest_list_is_refused_in_a_sentence(lake: LakeClient, table: Writer) -> None:
+    document = table.document
+    document |= {"format-version": 1, "schema": document["schemas"][0]}
+    del document["snapshots"][0]["manifest-list"]
+    table.save()
+    with pytest.raises(UnavailableError, match="snapshots without a manifest list"):
+        lake.history("t")
+
+
+def test_snapshots_of_version_1_are_in_the_order_of_their_times(lake: LakeClient, table: Writer) -> None:
+    document = table.document
+    document["format-version"] = 1
+    for place, snapshot in enumerate(document["snapshots"]):
+        del snapshot["sequence-number"]
+        snapshot["timestamp-ms"] = 1_000 - place
+    table.save()
+    assert [s.checkpoint_id for s in lake.history("t").snapshots] == [7, 6, 5]
+
+
+def test_a_snapshot_has_the_columns_of_its_time(lake: LakeClient, table: Writer) -> None:
+    """Asked for by its id; the current one, not asked for by id, has the columns of today."""
+    before = table.document["current-snapshot-id"]
+    table.evolve((Field(2, "n", "long"), Field(1, "key", "string")))
+    detail = LakeDetail(lake)
+    assert [c.name for c in detail.rows("t", before).columns] == ["k"]
+    assert [c.name for c in detail.rows("t").columns] == ["n", "key"]
+    assert [b.schema.names for b in lake.scan("t", snapshot_id=before)] == [["k"]]
+    assert [b.schema.names for b in lake.scan("t")] == [["n", "key"]]
+    table.commit(data=[[{"n": 1, "key": "8"}]])
+    assert [c.name for c in detail.rows("t", table.document["current-snapshot-id"]).columns] == ["n", "key"]
+    assert detail.rows("t", before).rows == (("5",), ("6",), ("7",))
+
+
+def test_a_partition_spec_of_void_transforms_is_unpartitioned(lake: LakeClient, table: Writer) -> None:
+    void = [{"name": "k", "transform": "void", "source-id": 1, "field-id": 1000}]
+    identity = [*void, {"name": "k2", "transform": "identity", "source-id": 1, "field-id": 1001}]
+    table.document["partition-specs"] += [{"spec-id": 1, "fields": void}, {"spec-id": 2, "fields": identity}]
+    table.save()
+    meta = lake.metadata("t")
+    assert meta.unpartitioned_specs == {0, 1}
+    assert meta.identities[2] == {1: 1}
 
 
 def test_no_table(lake: LakeClient) -> None:

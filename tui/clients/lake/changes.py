@@ -42,6 +42,10 @@ class _Files(NamedTuple):
         """The added files of that kind."""
         return [f for f in self.added if f.content == content]
 
+    def touched(self, content: int) -> list[FileEntry]:
+        """The added and the removed files of that kind."""
+        return [f for f in (*self.added, *self.removed) if f.content == content]
+
 
 def snapshot_change(lake: LakeClient, table: TableMetadata, snapshot_id: int, newest: int = NEWEST) -> SnapshotChange:
     """What the snapshot changed; candles for the table of candles only, the `newest` of them.
@@ -56,12 +60,15 @@ def snapshot_change(lake: LakeClient, table: TableMetadata, snapshot_id: int, ne
     candles: tuple[CandleChange, ...] = ()
     notes = ["Its parent has expired: what it removed or corrected is not known."] if lost else []
     if table.name == lake.candle_table and not lost:
-        touched = _touched(lake, table, files)
+        touched = _touched(lake, table, snapshot, files)
         keys = touched.num_rows
         order = [("window_start", "descending"), ("symbol", "ascending")]
         shown = touched.sort_by(order).slice(0, newest)
         candles = tuple(_compared(lake, table, snapshot, [(r["symbol"], r["window_start"]) for r in shown.to_pylist()]))
         notes += [f"The newest {newest:,} of {keys:,} candles that it wrote."] if keys > newest else []
+        if snapshot.operation == "replace":  # files written anew, as after a compaction: what is the same is no news
+            candles = tuple(c for c in candles if c.kind != "rewritten")
+            notes += ["It only rewrote files: none of these candles changed."] if not candles else []
     removed = [f for f in files.removed if f.content == DATA]
     return SnapshotChange(
         table=table.name,
@@ -89,22 +96,41 @@ def _files(lake: LakeClient, table: TableMetadata, snapshot: Snapshot) -> tuple[
     return _Files(added, [f for f in before if f.uri not in kept], before), False
 
 
-def _touched(lake: LakeClient, table: TableMetadata, files: _Files) -> pa.Table:
-    """The distinct keys of every row that the snapshot wrote or deleted."""
+def _touched(lake: LakeClient, table: TableMetadata, snapshot: Snapshot, files: _Files) -> pa.Table:
+    """The distinct keys of every row that the snapshot wrote, deleted, or deletes no more."""
     ids = {table.column(c).id for c in KEY}
-    sources = [*files.of(DATA), *(f for f in files.removed if f.content == DATA)]
-    sources += [f for f in files.of(EQUALITY_DELETES) if ids <= set(f.equality_ids)]
+    equality = files.touched(EQUALITY_DELETES)
+    sources = [*files.touched(DATA), *(f for f in equality if ids <= set(f.equality_ids))]
     batches = [batch for file in sources for batch in lake.batches(table, file, KEY)]
     batches += _by_position(lake, table, files)
+    for file in equality:
+        if not ids <= set(file.equality_ids):
+            batches += _by_other_columns(lake, table, snapshot, file, revived=file in files.removed)
     keys = pa.Table.from_batches(batches, schema=_KEY_SCHEMA)
     return keys.group_by(list(KEY)).aggregate([])
 
 
+def _by_other_columns(
+    lake: LakeClient, table: TableMetadata, snapshot: Snapshot, file: FileEntry, *, revived: bool
+) -> Iterator[pa.RecordBatch]:
+    """The keys of the rows that a delete by other columns than the key hits, or does not hit any more."""
+    where = snapshot.id if revived else snapshot.parent_id
+    fields = [f for i in file.equality_ids if (f := table.field_of(i)) is not None]
+    if where is None or not {f.name for f in fields} <= {f.name for f in table.fields}:
+        return
+    gone = KeyIndex(pa.Table.from_batches(lake.batches(table, file, fields)).columns)
+    names = [f.name for f in fields]
+    wanted = [*KEY, *(n for n in names if n not in KEY)]
+    for batch in lake.rows(table, where, wanted, only=lambda f: file.scope in (None, f.scope)):
+        hit = pc.is_valid(gone.lookup([batch[n] for n in names]))
+        yield batch.filter(hit).select(list(KEY))
+
+
 def _by_position(lake: LakeClient, table: TableMetadata, files: _Files) -> Iterator[pa.RecordBatch]:
-    """The keys of older rows that are deleted by their position."""
+    """The keys of older rows that are deleted by their position, or not any more."""
     older = {f.uri: f for f in files.before if f.content == DATA}
     hit: dict[str, list[pa.Array]] = {}
-    for file in files.of(POSITION_DELETES):
+    for file in files.touched(POSITION_DELETES):
         for batch in lake.batches(table, file, (DELETED_PATH, DELETED_POSITION)):
             paths, positions = batch.columns
             for uri in older.keys() & set(pc.unique(paths).to_pylist()):
@@ -134,7 +160,7 @@ def _changed(key: Key, old: Mapping[str, Any] | None, new: Mapping[str, Any] | N
     values = tuple(
         ValueChange(c, old[c] if old else None, new[c] if new else None)
         for c in VALUES
-        if old is None or new is None or old[c] != new[c]
+        if old is None or new is None or not _same(old[c], new[c])
     )
     kind: Literal["added", "corrected", "removed", "rewritten"]
     if old is None:
@@ -144,6 +170,10 @@ def _changed(key: Key, old: Mapping[str, Any] | None, new: Mapping[str, Any] | N
     else:
         kind = "corrected" if values else "rewritten"
     return CandleChange(kind, *key, values)
+
+
+def _same(before: Any, after: Any) -> bool:
+    return bool(before == after or (before != before and after != after))
 
 
 def _candles(

@@ -142,8 +142,13 @@ class LakeClient:
         snapshot_id: int | None = None,
         where: Sequence[Between] = (),
     ) -> Iterator[pa.RecordBatch]:
-        """The live rows of `table` (all columns, the current snapshot, when not told); nothing when empty."""
+        """The live rows of `table` (all columns, the current snapshot, when not told); nothing when empty.
+
+        A snapshot that is asked for by its id has the columns that the table had when it was written.
+        """
         meta = self.metadata(table)
+        if snapshot_id is not None:
+            meta = meta.as_of(snapshot_id)
         wanted = meta.current_id if snapshot_id is None else snapshot_id
         if wanted is None:
             return iter(())

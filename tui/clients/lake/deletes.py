@@ -1,11 +1,13 @@
 """Which rows of a data file are deleted (specification, "Scan Planning" and "Delete Formats").
 
 A position delete applies to data with a sequence number lower than or equal to its own, an equality delete only
-to data with a lower one; equality deletes of a partitioned spec stay within their partition. Null equals null.
+to data with a lower one; both stay within the `scope` of their file. Null equals null. The specification leaves open
+which numbers are equal; here as in Iceberg's own reader (`Comparators`, `Double.compare`): NaN is NaN, -0.0 is not 0.0.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
@@ -20,7 +22,7 @@ class KeyIndex:
     def __init__(self, columns: Sequence[pa.ChunkedArray | pa.Array]) -> None:
         self._stages: list[tuple[pa.Array, pa.Array | None]] = []
         codes: pa.Array | None = None
-        for column in columns:
+        for column in map(_comparable, columns):
             distinct = pc.unique(column)
             own = _index_in(column, distinct)
             if codes is None:
@@ -36,12 +38,25 @@ class KeyIndex:
     def lookup(self, columns: Sequence[pa.ChunkedArray | pa.Array]) -> pa.Array:
         """The number of each row, null where the row is not among the distinct ones."""
         codes: pa.Array | None = None
-        for column, (distinct, known) in zip(columns, self._stages, strict=True):
+        for column, (distinct, known) in zip(map(_comparable, columns), self._stages, strict=True):
             own = _index_in(column, distinct)
             if known is not None:
                 own = _index_in(pc.add(pc.multiply(codes, len(distinct)), own), known, absent_is_null=True)
             codes = own
         return codes
+
+
+def _comparable(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    """The column with numbers as their bits, every NaN alike, so that equal means what it means in Java."""
+    if not pa.types.is_floating(column.type):
+        return column
+    bits = pa.int64() if column.type == pa.float64() else pa.int32()
+    alike = pc.if_else(pc.is_nan(column), pa.scalar(math.nan, column.type), column)
+    return (
+        alike.view(bits)
+        if isinstance(alike, pa.Array)
+        else pa.chunked_array([c.view(bits) for c in alike.chunks], bits)
+    )
 
 
 def _index_in(values: pa.ChunkedArray | pa.Array, distinct: pa.Array, *, absent_is_null: bool = False) -> pa.Array:
@@ -93,18 +108,32 @@ class PositionDeletes:
     def __init__(self, files: Sequence[FileEntry]) -> None:
         self._uris = pa.array([f.uri for f in files], pa.string())
         self._sequences = pa.array([f.sequence for f in files], pa.int64())
+        self._files = files
+        self._scopes: dict[object, int] = {}
+        self._own_scopes: pa.Array | None = None
         self._parts: list[pa.Array] = []
         self._codes: pa.Array | None = None
         self._ends: dict[int, tuple[int, int]] = {}
 
-    def add(self, parts: Sequence[tuple[int, pa.RecordBatch]]) -> None:
-        """Take up (`file_path`, `pos`) rows with the sequence numbers of their delete files."""
+    def add(self, parts: Sequence[tuple[FileEntry, pa.RecordBatch]]) -> None:
+        """Take up (`file_path`, `pos`) rows with their delete files."""
         rows = pa.concat_batches([batch for _, batch in parts])
         paths, positions = rows.columns
         files = pc.index_in(paths, value_set=self._uris, skip_nulls=True)
-        deletes = repeated((batch.num_rows, sequence) for sequence, batch in parts)
+        deletes = repeated((batch.num_rows, file.sequence) for file, batch in parts)
         hit = pc.less_equal(pc.take(self._sequences, files), deletes)  # null for a file that is not wanted
+        if any(file.scope is not None for file, _ in parts):
+            hit = pc.and_(hit, self._in_scope(files, parts))
         self._parts.append(row_codes(files.filter(hit), positions.filter(hit)))
+
+    def _in_scope(self, files: pa.Array, parts: Sequence[tuple[FileEntry, pa.RecordBatch]]) -> pa.Array:
+        if self._own_scopes is None:
+            self._scopes = {s: code for code, s in enumerate(dict.fromkeys(f.scope for f in self._files))}
+            self._own_scopes = pa.array([self._scopes[f.scope] for f in self._files], pa.int64())
+        own = pc.take(self._own_scopes, files)
+        codes = (_ANYWHERE if f.scope is None else self._scopes.get(f.scope, _NOWHERE) for f, _ in parts)
+        wanted = repeated((batch.num_rows, code) for (_, batch), code in zip(parts, codes, strict=True))
+        return pc.or_(pc.equal(wanted, _ANYWHERE), pc.equal(own, wanted))
 
     def deleted(self, first: int, last: int, codes: pa.Array) -> pa.Array | None:
         """A mask of the rows with these `row_codes`, all in files `first` to `last`; `None` when none is deleted."""
@@ -125,6 +154,7 @@ class PositionDeletes:
 
 
 _POSITION_BITS = 40
+_ANYWHERE, _NOWHERE = -1, -2
 
 
 def row_codes(files: pa.Array, positions: pa.Array) -> pa.Array:

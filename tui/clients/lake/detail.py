@@ -35,7 +35,7 @@ class LakeDetail:
         self._lake = lake
         self._changes: Lru[tuple[str, int, int], SnapshotChange] = Lru(_KEPT)
         self._files: Lru[tuple[str, int, int], TableFiles] = Lru(_KEPT)
-        self._rows: Lru[tuple[str, int, int, int], RowSet] = Lru(_KEPT)
+        self._rows: Lru[tuple[str, tuple[Field, ...], int, int], RowSet] = Lru(_KEPT)
 
     def schema(self, table: str) -> TableSchema:
         """Columns, partition specs, sort order, properties and place of the table."""
@@ -66,12 +66,13 @@ class LakeDetail:
         return found
 
     def rows(self, table: str, snapshot_id: int | None = None, limit: int = 200) -> RowSet:
-        """The newest `limit` live rows of the snapshot (`None`: the current one)."""
+        """The newest `limit` live rows of the snapshot, with the columns of its time (`None`: the current one)."""
         from tui.clients.lake.newest import newest_rows
 
         meta = self._lake.metadata(table)
         wanted = meta.current_id if snapshot_id is None else snapshot_id
-        key = (meta.uuid, meta.schema.schema_id, wanted or 0, limit)
+        meta = meta if snapshot_id is None else meta.as_of(snapshot_id)
+        key = (meta.uuid, meta.fields, wanted or 0, limit)
         found = self._rows.get(key)
         return self._rows.put(key, newest_rows(self._lake, meta, wanted, limit)) if found is None else found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +11,25 @@ from typing import Any
 DATA, POSITION_DELETES, EQUALITY_DELETES = 0, 1, 2
 
 
+class ExactFloat(float):
+    """A number that equals another as Java's `Double.compare` has it: NaN equals NaN, -0.0 is not 0.0."""
+
+    def _bits(self) -> bytes:
+        return struct.pack("<d", math.nan if math.isnan(self) else self)
+
+    def __eq__(self, other: object) -> bool:
+        return self._bits() == ExactFloat(other)._bits() if isinstance(other, float) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._bits())
+
+
 @dataclass(frozen=True, slots=True)
 class FileEntry:
     """One live file of a snapshot; `sequence` is its data sequence number.
 
+    `scope` is the spec id and partition of a data file, and of a delete file those of the data it is for: `None` when
+    that is anywhere (an equality delete of an unpartitioned spec, a position delete that names one file only).
     Bounds are by field id, for the columns by which files are told apart (`TableMetadata.bounded`).
     """
 
@@ -22,7 +38,7 @@ class FileEntry:
     sequence: int
     records: int
     size_bytes: int
-    scope: tuple[int, tuple[Any, ...]] | None  # spec id and partition, None when the spec is unpartitioned
+    scope: tuple[int, tuple[Any, ...]] | None
     lower: Mapping[int, bytes]
     upper: Mapping[int, bytes]
     equality_ids: tuple[int, ...]

@@ -12,7 +12,7 @@ from typing import Any
 import fastavro
 
 from tui.clients.lake.cache import Lru
-from tui.clients.lake.files import FileEntry
+from tui.clients.lake.files import DATA, EQUALITY_DELETES, POSITION_DELETES, ExactFloat, FileEntry
 from tui.clients.lake.metadata import TableMetadata
 from tui.clients.lake.parquet import DELETED_PATH
 from tui.clients.lake.shelf import Shelf
@@ -81,20 +81,55 @@ def _entries(manifest: Mapping[str, Any], storage: Storage, table: TableMetadata
         if entry["status"] == _DELETED:
             continue
         file = entry["data_file"]
-        if (kind := str(file["file_format"])).upper() != "PARQUET":
-            raise UnavailableError(f"Table {table.name} holds {kind} files; only Parquet can be read.")
-        spec = manifest["partition_spec_id"]
+        content = int(file.get("content") or 0)
+        _must_be_parquet(table, content, str(file["file_format"]).upper())
         yield FileEntry(
-            content=int(file.get("content") or 0),
+            content=content,
             uri=file["file_path"],
             sequence=_sequence(entry, manifest),
             records=file["record_count"],
             size_bytes=file["file_size_in_bytes"],
-            scope=None if spec in table.unpartitioned_specs else (spec, tuple(file["partition"].values())),
+            scope=_scope(content, file, manifest["partition_spec_id"], table),
             lower=_bounds(file.get("lower_bounds"), wanted, seen),
             upper=_bounds(file.get("upper_bounds"), wanted, seen),
             equality_ids=tuple(sorted(file.get("equality_ids") or ())),
         )
+
+
+def _must_be_parquet(table: TableMetadata, content: int, kind: str) -> None:
+    if kind == "PUFFIN":
+        raise UnavailableError(
+            f"Table {table.name} marks deleted rows in deletion vectors (format version 3), which this reader does not "
+            "apply; a table of version 2 has delete files instead."
+        )
+    if kind != "PARQUET":
+        what = "data" if content == DATA else "delete"
+        raise UnavailableError(f"Table {table.name} has {what} files in {kind}; this reader reads Parquet only.")
+
+
+def _scope(
+    content: int, file: Mapping[str, Any], spec: int, table: TableMetadata
+) -> tuple[int, tuple[Any, ...]] | None:
+    """Where the file is, or where its deletes apply (specification, "Scan Planning").
+
+    A position delete file that names one data file is not asked for its partition, as in Iceberg's own reader
+    (`DeleteFileIndex`).
+    """
+    if content == EQUALITY_DELETES and spec in table.unpartitioned_specs:
+        return None
+    if content == POSITION_DELETES and _names_one(file):
+        return None
+    return spec, tuple(ExactFloat(v) if isinstance(v, float) else v for v in file["partition"].values())
+
+
+def _names_one(file: Mapping[str, Any]) -> bool:
+    if file.get("referenced_data_file") is not None:
+        return True
+    low, high = (
+        next((p["value"] for p in file.get(side) or () if p["key"] == DELETED_PATH.id), None)
+        for side in ("lower_bounds", "upper_bounds")
+    )
+    return low is not None and low == high
 
 
 def _sequence(entry: Mapping[str, Any], manifest: Mapping[str, Any]) -> int:

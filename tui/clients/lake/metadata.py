@@ -11,7 +11,7 @@ import gzip
 import re
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ _VERSION = re.compile(r"^v(\d+)(\.gz)?\.metadata\.json(\.gz)?$")
 _PROBES = 8  # versions to probe beyond the hint before listing the folder instead
 _END_OF_INPUT = 2**63 - 1  # the stamp of a bounded job's last commit, which belongs to no checkpoint
 _RETRIES, _RETRY_S = 3, 0.1  # a metadata file that is just being written
+_FORMATS = (1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,11 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class TableMetadata:
-    """One version of a table's metadata, reduced to what readers need."""
+    """One version of a table's metadata, reduced to what readers need.
+
+    `fields` are the columns as they are now; `schemas` has those of every schema by its id, newest last, and
+    `identities` the columns that a partition spec takes over unchanged: spec id → field id → place in the partition.
+    """
 
     name: str
     version: int
@@ -49,10 +54,13 @@ class TableMetadata:
     schema: TableSchema
     bounded: frozenset[int]
     unpartitioned_specs: frozenset[int]
+    identities: Mapping[int, Mapping[int, int]]
+    schemas: Mapping[int, tuple[Field, ...]]
     current_id: int | None
     history: TableHistory
     by_id: Mapping[int, Snapshot] = field(repr=False)
     manifest_lists: Mapping[int, str] = field(repr=False)
+    schema_ids: Mapping[int, int] = field(repr=False)
 
     @property
     def snapshots(self) -> tuple[Snapshot, ...]:
@@ -76,6 +84,22 @@ class TableMetadata:
             known = ", ".join(f.name for f in self.fields)
             raise NotFoundError(f"Table {self.name} has no column {name!r}; it has {known}.")
         return found
+
+    def field_of(self, field_id: int) -> Field | None:
+        """The column with that id, also one that was dropped; `None` when no schema has it at its top level.
+
+        A dropped column has a name that no other column can have: its own may have been given away since.
+        """
+        found = next((f for f in self.fields if f.id == field_id), None)
+        if found is not None:
+            return found
+        former = [f for fields in self.schemas.values() for f in fields if f.id == field_id]
+        return replace(former[-1], name=f"\0{field_id}") if former else None
+
+    def as_of(self, snapshot_id: int) -> TableMetadata:
+        """This table with the columns that it had when the snapshot was written (`schema-id` of the snapshot)."""
+        schema_id = self.schema_ids.get(snapshot_id, self.schema.schema_id)
+        return replace(self, fields=self.schemas.get(schema_id, self.fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +195,14 @@ def _document(storage: Storage, path: str, growing: GrowingDocument, ids: Collec
 def parse(
     document: Mapping[str, Any], *, name: str, version: int, root: str, known: TableMetadata | None = None
 ) -> TableMetadata:
-    """Table metadata (format version 2) from its JSON; raises `UnavailableError` for another format."""
-    if document["format-version"] != 2:
-        wrong = document["format-version"]
-        raise UnavailableError(f"Table {name} has format version {wrong}; only version 2 can be read.")
+    """Table metadata (format versions 1 and 2) from its JSON; raises `UnavailableError` for another format."""
+    document = _as_version_2(document, name)
     schema = next(s for s in document["schemas"] if s["schema-id"] == document["current-schema-id"])
-    fields = [Field(f["id"], f["name"], f["type"] if isinstance(f["type"], str) else None) for f in schema["fields"]]
+    schemas = {s["schema-id"]: _fields(s) for s in sorted(document["schemas"], key=lambda s: int(s["schema-id"]))}
+    specs = {s["spec-id"]: s["fields"] for s in document["partition-specs"]}
     current = document.get("current-snapshot-id")
     current = None if current in (None, -1) else current
-    raw = sorted(document.get("snapshots") or (), key=lambda s: int(s["sequence-number"]))
+    raw = sorted(document.get("snapshots") or (), key=lambda s: (int(s["sequence-number"]), int(s["timestamp-ms"])))
     before = known.by_id if known is not None and known.uuid == document["table-uuid"] else {}
     snapshots = tuple(before.get(s["snapshot-id"]) or _snapshot(s) for s in raw)
     return TableMetadata(
@@ -188,17 +211,52 @@ def parse(
         root=root,
         location=document["location"],
         uuid=document["table-uuid"],
-        fields=tuple(fields),
+        fields=schemas[schema["schema-id"]],
         schema=describe(document, schema, name),
         bounded=bounded_ids(schema),
         unpartitioned_specs=frozenset(
-            s["spec-id"] for s in document["partition-specs"] if all(f["transform"] == "void" for f in s["fields"])
+            i for i, fields in specs.items() if all(f["transform"] == "void" for f in fields)
         ),
+        identities={i: _identities(fields) for i, fields in specs.items()},
+        schemas=schemas,
         current_id=current,
         history=TableHistory(name, document["location"], version, current, snapshots),
         by_id={s.id: s for s in snapshots},
         manifest_lists={s["snapshot-id"]: s["manifest-list"] for s in raw},
+        schema_ids={s["snapshot-id"]: s["schema-id"] for s in raw if s.get("schema-id") is not None},
     )
+
+
+def _as_version_2(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What version 1 leaves out or calls otherwise, by the rules for reading it (specification, "Version 2")."""
+    version = document["format-version"]
+    if version not in _FORMATS:
+        raise UnavailableError(
+            f"Table {name} has format version {version}, which this reader does not know; it reads versions 1 and 2."
+        )
+    if version != 1:
+        return document
+    snapshots = [{"sequence-number": 0, **s} for s in document.get("snapshots") or ()]
+    if any("manifest-list" not in s for s in snapshots):
+        raise UnavailableError(
+            f"Table {name} has snapshots without a manifest list, as writers of 2018 left them; this reader needs one."
+        )
+    return {
+        "table-uuid": document["location"],
+        "schemas": [{"schema-id": 0, **document["schema"]}] if "schemas" not in document else (),
+        "current-schema-id": 0,
+        "partition-specs": [{"spec-id": 0, "fields": document.get("partition-spec") or []}],
+        **document,
+        "snapshots": snapshots,
+    }
+
+
+def _fields(schema: Mapping[str, Any]) -> tuple[Field, ...]:
+    return tuple(Field(f["id"], f["name"], f["type"] if isinstance(f["type"], str) else None) for f in schema["fields"])
+
+
+def _identities(spec: list[Mapping[str, Any]]) -> dict[int, int]:
+    return {f["source-id"]: place for place, f in enumerate(spec) if f["transform"] == "identity"}
 
 
 def _snapshot(raw: Mapping[str, Any]) -> Snapshot:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tui.clients.lake.files import FileEntry
+from tui.clients.lake.files import DATA, FileEntry
 from tui.clients.lake.metadata import Field, TableMetadata
 from tui.clients.lake.storage import Storage
 from tui.model.errors import NotFoundError, UnavailableError
@@ -64,19 +64,35 @@ def _batches(
     path = table.path(file.uri)
     schema = pa.schema([(f.name, arrow_type(f)) for f in fields])
     with storage.failures(path), _open(storage, path, file.size_bytes) as parquet:
-        names = {
-            int(f.metadata[b"PARQUET:field_id"]): f.name
-            for f in parquet.schema_arrow
-            if f.metadata and b"PARQUET:field_id" in f.metadata
-        }
+        names = _names_by_id(parquet.schema_arrow)
+        if not names:
+            raise UnavailableError(f"Table {table.name} has files without field ids ({path}); this reader needs them.")
         present = [names[f.id] for f in fields if f.id in names]
         for batch in parquet.iter_batches(BATCH_ROWS, columns=present, use_threads=True):
-            rows = batch.num_rows
             columns = [
-                batch.column(names[f.id]).cast(t.type) if f.id in names else pa.nulls(rows, t.type)
+                batch.column(names[f.id]).cast(t.type)
+                if f.id in names
+                else _absent(table, file, f.id, t.type, batch.num_rows)
                 for f, t in zip(fields, schema, strict=True)
             ]
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _names_by_id(schema: pa.Schema) -> dict[int, str]:
+    key = b"PARQUET:field_id"
+    return {int(f.metadata[key]): f.name for f in schema if f.metadata and key in f.metadata}
+
+
+def _absent(table: TableMetadata, file: FileEntry, field_id: int, kind: pa.DataType, rows: int) -> pa.Array:
+    """A column that the file lacks: the value of its partition, else null (specification, "Column Projection")."""
+    if file.content != DATA:
+        raise UnavailableError(f"Table {table.name} has a delete file without the columns it goes by: {file.uri}.")
+    if file.scope is not None:
+        spec, partition = file.scope
+        place = table.identities.get(spec, {}).get(field_id)
+        if place is not None and place < len(partition) and partition[place] is not None:
+            return pa.repeat(pa.scalar(partition[place], kind), rows)
+    return pa.nulls(rows, kind)
 
 
 def _open(storage: Storage, path: str, size_bytes: int) -> pq.ParquetFile:

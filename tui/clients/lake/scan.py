@@ -33,10 +33,10 @@ _ARRAY_BYTES = 256  # what a column of a batch takes besides its values
 _AHEAD = 8  # small files that are fetched side by side
 _BLOCK_ROWS = 65_536
 _LEAST_BYTES = 4_096  # what a decoded file takes at least
-_DELETED = (DELETED_PATH, DELETED_POSITION)
+_DELETED: tuple[Field, ...] = (DELETED_PATH, DELETED_POSITION)
 
-Batches = Lru[tuple[str, tuple[int, ...]], pa.RecordBatch]
-"""Decoded small files by URI and field ids; files never change."""
+Batches = Lru[tuple[str, tuple[Field, ...]], pa.RecordBatch]
+"""Decoded small files by URI and columns; files never change, names and types of columns may."""
 
 
 def batch_cache() -> Batches:
@@ -88,7 +88,7 @@ class Scan:
         self._equalities = [
             f for f in files if f.content == EQUALITY_DELETES and f.sequence > oldest and self._may_delete(f)
         ]
-        self._by_id = {f.id: f for f in table.fields}
+        self._keys = {i: self._key(i) for i in {i for f in self._equalities for i in f.equality_ids}}
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Live rows, those of older data files first."""
@@ -135,7 +135,7 @@ class Scan:
         if concerned:
             sequences = repeated((p.batch.num_rows, f.sequence) for p, f in zip(parts, files, strict=True))
             for deletes in concerned:
-                keys = [rows.column(self._by_id[i].name) for i in deletes.ids]
+                keys = [rows.column(self._keys[i].name) for i in deletes.ids]
                 mask = _both(mask, pc.invert(deletes.deleted(sequences, keys)))
         return rows if mask is None else rows.filter(mask)
 
@@ -153,35 +153,43 @@ class Scan:
         """The columns asked for, then those that filters and equality deletes look at."""
         fields = {f.id: f for f in self._fields}
         fields.update({f.id: f for f, _ in self._where})
-        fields.update({i: self._by_id[i] for f in self._equalities for i in f.equality_ids if i in self._by_id})
+        fields.update(self._keys)
         return list(fields.values())
+
+    def _key(self, field_id: int) -> Field:
+        """A column that deletes go by, also when it was dropped since (specification, "Equality Delete Files")."""
+        found = self._table.field_of(field_id)
+        if found is None:
+            raise UnavailableError(
+                f"Table {self._table.name} has deletes by field {field_id}, which is no top-level column of any schema."
+            )
+        return found
 
     def _fetch_ahead(self) -> None:
         """Read small files that the cache lacks side by side, so that no kind of file waits for another."""
         cache = self._cache
         if cache is None:
             return
-        rows = self._physical()
-        wanted: list[tuple[FileEntry, Sequence[Field]]] = [(f, _DELETED) for f in self._naming]
-        for file in self._equalities:
-            wanted.append((file, [self._by_id[i] for i in file.equality_ids if i in self._by_id]))
+        rows = tuple(self._physical())
+        wanted = [(f, _DELETED) for f in self._naming]
+        wanted += [(f, tuple(self._keys[i] for i in f.equality_ids)) for f in self._equalities]
         wanted += [(f, rows) for f in self._data]
         missing = [
-            (f, fields, ids)
-            for f, fields, ids in ((f, fields, tuple(c.id for c in fields)) for f, fields in wanted)
-            if f.size_bytes <= CACHED_FILE_BYTES and cache.get((f.uri, ids)) is None
+            (file, columns)
+            for file, columns in wanted
+            if file.size_bytes <= CACHED_FILE_BYTES and cache.get((file.uri, columns)) is None
         ]
-        if len(missing) > 1 and sum(max(f.size_bytes, _LEAST_BYTES) for f, _, _ in missing) < CACHED_BYTES:
+        if len(missing) > 1 and sum(max(f.size_bytes, _LEAST_BYTES) for f, _ in missing) < CACHED_BYTES:
             with ThreadPoolExecutor(min(_AHEAD, len(missing)), thread_name_prefix="lake-read") as pool:
                 list(pool.map(lambda job: self._fetch(*job), missing))
 
     def _read_positions(self) -> PositionDeletes:
         deletes = PositionDeletes(self._data)
-        waiting: list[tuple[int, pa.RecordBatch]] = []
+        waiting: list[tuple[FileEntry, pa.RecordBatch]] = []
         rows = 0
         for file, batches in self._read(self._naming, _DELETED):
             for batch in batches:
-                waiting.append((file.sequence, batch))
+                waiting.append((file, batch))
                 rows += batch.num_rows
                 if rows >= _BLOCK_ROWS:
                     deletes.add(waiting)
@@ -193,10 +201,8 @@ class Scan:
     def _read_equalities(self) -> list[EqualityDeletes]:
         groups: dict[tuple[tuple[int, ...], object], EqualityDeletes] = {}
         for ids in sorted({f.equality_ids for f in self._equalities}):
-            if not self._by_id.keys() >= set(ids):
-                raise UnavailableError(f"Table {self._table.name} has deletes by a column that was dropped since.")
             files = [f for f in self._equalities if f.equality_ids == ids]
-            for file, batches in self._read(files, [self._by_id[i] for i in ids]):
+            for file, batches in self._read(files, [self._keys[i] for i in ids]):
                 group = groups.setdefault((ids, file.scope), EqualityDeletes(ids, file.scope))
                 for batch in batches:
                     group.add(file.sequence, batch)
@@ -206,36 +212,36 @@ class Scan:
         self, files: Sequence[FileEntry], fields: Sequence[Field]
     ) -> Iterator[tuple[FileEntry, Iterator[pa.RecordBatch]]]:
         """Every file with its batches, in order; small files are fetched ahead, large ones are streamed."""
-        ids = tuple(f.id for f in fields)
-        cached = [(f, None if self._cache is None else self._cache.get((f.uri, ids))) for f in files]
+        columns = tuple(fields)
+        cached = [(f, None if self._cache is None else self._cache.get((f.uri, columns))) for f in files]
         missing = [f for f, batch in cached if batch is None]
         if len(missing) < 2:
             for file, batch in cached:
-                yield file, self._fetch(file, fields, ids) if batch is None else iter((batch,))
+                yield file, self._fetch(file, columns) if batch is None else iter((batch,))
             return
         pool = ThreadPoolExecutor(_AHEAD, thread_name_prefix="lake-read")
         try:
             rest = iter(missing)
             queue: deque[Future[Iterator[pa.RecordBatch]]] = deque(
-                pool.submit(self._fetch, f, fields, ids) for f in islice(rest, _AHEAD)
+                pool.submit(self._fetch, f, columns) for f in islice(rest, _AHEAD)
             )
             for file, batch in cached:
                 if batch is not None:
                     yield file, iter((batch,))
                     continue
                 future = queue.popleft()
-                queue.extend(pool.submit(self._fetch, f, fields, ids) for f in islice(rest, 1))
+                queue.extend(pool.submit(self._fetch, f, columns) for f in islice(rest, 1))
                 yield file, future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _fetch(self, file: FileEntry, fields: Sequence[Field], ids: tuple[int, ...]) -> Iterator[pa.RecordBatch]:
-        batches = read_batches(self._storage, self._table, file, fields)
+    def _fetch(self, file: FileEntry, columns: tuple[Field, ...]) -> Iterator[pa.RecordBatch]:
+        batches = read_batches(self._storage, self._table, file, columns)
         if file.size_bytes > SMALL_BYTES:
             return batches
         found = list(batches)
         if self._cache is not None and file.size_bytes <= CACHED_FILE_BYTES and len(found) == 1:
-            self._cache.put((file.uri, ids), found[0])
+            self._cache.put((file.uri, columns), found[0])
         return iter(found)
 
     def _may_match(self, file: FileEntry) -> bool:

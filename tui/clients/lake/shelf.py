@@ -73,8 +73,9 @@ def _reach(files: Sequence[FileEntry], field: Field) -> _Reach:
     for file in files:
         if file.content == POSITION_DELETES:
             continue
+        said = file.content == DATA or field.id in file.equality_ids  # bounds of other columns say nothing of deletes
         high = bound(field.type, file.upper.get(field.id))
-        if high is None:
+        if high is None or not said:
             without.append(file)
         else:
             known.append((high, file))
