@@ -47,14 +47,8 @@ MUTANTS = (
     Mutant(
         "position: file dropped by ≥ made >",
         "scan",
-        "f.sequence >= oldest and _names_any",
-        "f.sequence > oldest and _names_any",
-    ),
-    Mutant(
-        "position: file dropped by newest data",
-        "scan",
-        "oldest = min(f.sequence for f in self._data)",
-        "oldest = max(f.sequence for f in self._data)",
+        "f.content == POSITION_DELETES and f.sequence >= oldest",
+        "f.content == POSITION_DELETES and f.sequence > oldest",
     ),
     Mutant("position: scope dropped", "deletes", "pc.equal(own, wanted))", "pc.is_valid(own))"),
     Mutant(
@@ -102,7 +96,7 @@ MUTANTS = (
         "equality: group dropped by a delete too old", "deletes", "self.highest > oldest", "self.highest > oldest + 1"
     ),
     Mutant(
-        "equality: file dropped by newest data",
+        "file of deletes dropped by newest data",
         "scan",
         "oldest = min((f.sequence for f in self._data), default=0)",
         "oldest = max((f.sequence for f in self._data), default=0)",
@@ -160,6 +154,12 @@ MUTANTS = (
     ),
     Mutant(
         "equality: pruned by a column that it does not go by", "scan", "if b[0].id in file.equality_ids]", "if True]"
+    ),
+    Mutant(
+        "equality: shelved by a column that it does not go by",
+        "shelf",
+        "file.content == EQUALITY_DELETES and field.id not in file.equality_ids",
+        "False",
     ),
     Mutant("equality: never pruned and never read", "scan", "and self._may_delete(f)", "and not self._may_delete(f)"),
     # --- what is equal
