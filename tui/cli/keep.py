@@ -43,7 +43,7 @@ def main() -> None:
     settings = load()
     keeper = Keeper(
         revive=lambda: bootstrap.backend(settings).revive(),
-        jobs=lambda: bootstrap.control(settings).flink.jobs(),
+        jobs=bootstrap.control(settings).flink.jobs,
         control=lambda: bootstrap.control(settings),
         memory=WantedFile(settings),
         say=say,
