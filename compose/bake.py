@@ -25,6 +25,7 @@ FLINK = {
     "rest.port": 8081,
     "taskmanager.bind-host": "0.0.0.0",
     "io.tmp.dirs": "/tmp",
+    "fs.allowed-fallback-filesystems": "s3a",  # Hadoop's, which Iceberg uses too: no plugin of Flink's
     "python.client.executable": "/opt/pyflink/bin/python",
     "python.executable": "/opt/pyflink/bin/python",
 }

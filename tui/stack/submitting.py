@@ -60,6 +60,6 @@ def job_id(log: Path) -> str:
 def reason(log: Path) -> str:
     """The deepest cause that Java or Python named, else the last line."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    lines = [line for line in lines if line != "Stderr:"]
+    lines = [line for line in lines if line != "Stderr:" and "Python process exits with code" not in line]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     return (causes or lines or ["no word was said"])[-1].rstrip(".")
