@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tui.model.candles import CandleSet
+from tui.model.checks import Check
 from tui.model.flink import CheckpointStats, ClusterInfo, JobDetail, JobException, JobSummary, Lineage, RestorePoint
 from tui.model.flink_detail import CheckpointDetail, ConfigSection, JobGraph, Subtask, TaskManager
 from tui.model.iceberg import RowSet, SnapshotChange, TableFiles, TableHistory, TableSchema
@@ -275,6 +276,9 @@ class StackKit(Protocol):
 
     def keys(self) -> S3Keys | None:
         """The keys of the object store; `None` before the first `up`."""
+
+    def examine(self) -> Iterator[Check]:
+        """Is this machine fit for it? One check after the other."""
 
     def secrets(self) -> tuple[str, ...]:
         """Texts that no recording may hold."""

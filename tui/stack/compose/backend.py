@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 KEEPER = "keeper"
 _POLL_S = 0.3
 _ENDED = ("exited", "dead")
-_PORTS = {
+PORTS = {
     "kafka": ("kafka_port",),
     "s3": ("s3_port", "s3_console_port"),
     "jobmanager": ("flink_port",),
@@ -162,7 +162,7 @@ class ComposeBackend(Programs):
         problems = [
             f"port {port} ({setting.replace('_', ' ')}) is held by {ports.holder(port)}"
             for name in missing
-            for setting in _PORTS[name]
+            for setting in PORTS[name]
             if not ports.is_free(port := getattr(self._settings, setting))
         ]
         if problems:

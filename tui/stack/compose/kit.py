@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+from tui.model.checks import Check
 from tui.settings import Settings
-from tui.stack.compose import sql_client
+from tui.stack.compose import doctor, sql_client
 from tui.stack.compose.backend import ComposeBackend
 from tui.stack.compose.job import ComposeJobs
 from tui.stack.compose.logs import ComposeLogs
@@ -45,6 +47,10 @@ class ComposeKit:
     def keys(self) -> Credentials | None:
         """The keys of the object store; `None` before the first `up`."""
         return credentials.load(Layout(self._settings.home))
+
+    def examine(self) -> Iterator[Check]:
+        """Is this machine fit for it? One check after the other."""
+        return doctor.examine(self._settings)
 
     def secrets(self) -> tuple[str, ...]:
         """Texts that no recording may hold."""

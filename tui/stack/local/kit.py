@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+from tui.model.checks import Check
 from tui.settings import Settings
+from tui.stack import doctor
 from tui.stack.local import credentials, sql_client
 from tui.stack.local.backend import LocalBackend
 from tui.stack.local.credentials import Credentials
@@ -44,6 +47,10 @@ class LocalKit:
     def keys(self) -> Credentials | None:
         """The keys of the object store; `None` before the first `up`."""
         return credentials.load(Layout(self._settings.home))
+
+    def examine(self) -> Iterator[Check]:
+        """Is this machine fit for it? One check after the other."""
+        return doctor.examine(self._settings)
 
     def secrets(self) -> tuple[str, ...]:
         """Texts that no recording may hold."""
