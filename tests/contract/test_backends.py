@@ -94,6 +94,7 @@ def test_the_way_of_the_trades(stack: Settings) -> None:
     third = control.submit(silent)
     assert third.restored is not None
     assert (third.restored.kind, third.restored.path) == ("savepoint", savepoint.removesuffix("/"))
+    control.checkpoint(silent)
     assert verified(stack) == []
     control.cancel()
     began = time.monotonic()
