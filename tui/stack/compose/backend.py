@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -13,12 +12,13 @@ from typing import TYPE_CHECKING
 from tui.model.errors import LakehouseError, NotFoundError
 from tui.model.stack import Progress, Service
 from tui.ports import ProgressSink
-from tui.settings import RECORDED, Settings
+from tui.settings import Settings
+from tui.stack import recorded
 from tui.stack.compose import engine, names, status, tool
 from tui.stack.compose.recipe import recipe
 from tui.stack.local import credentials, logs, ports, processes
 from tui.stack.local.credentials import Credentials
-from tui.stack.local.layout import Layout, write_private
+from tui.stack.local.layout import Layout
 from tui.stack.local.programs import Programs
 from tui.stack.local.spec import ProgramSpec
 from tui.stack.local.supervision import NotRunningError, Supervisor
@@ -79,15 +79,17 @@ class ComposeBackend(Programs):
         found = engine.containers(self._settings)
         self._layout.create()
         with self._layout.lock(lambda: progress(Progress("home", "waiting for another command to finish"))):
+            if found:
+                recorded.refuse_other(self._settings)
             keys = self._keys(found)
             services = self.services()
             if not all(s.healthy for s in services):
                 self._require_free(found)
                 self.prepare(progress)
-                self._record()
+                recorded.write(self._settings)
                 self._start(keys, progress, fresh=not found)
                 services = self._wait(progress)
-            self._record()
+            recorded.write(self._settings)
             self._keep(keys)
             return services
 
@@ -188,10 +190,6 @@ class ComposeBackend(Programs):
             names.environment(self._settings, keys, recipe()),
             lambda text: progress(Progress(step, text)),
         )
-
-    def _record(self) -> None:
-        values = {name: getattr(self._settings, name) for name in RECORDED}
-        write_private(self._settings.stack_file, json.dumps(values))
 
     def _wait(self, progress: ProgressSink) -> tuple[Service, ...]:
         began, told = time.monotonic(), set[str]()

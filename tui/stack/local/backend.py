@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,7 +9,8 @@ from contextlib import suppress
 from tui.model.errors import LakehouseError, NotFoundError, UnavailableError
 from tui.model.stack import Progress, Service
 from tui.ports import ProgressSink
-from tui.settings import RECORDED, Settings
+from tui.settings import Settings
+from tui.stack import recorded
 from tui.stack.local import credentials, flink, kafka, logs, processes, s3, status
 from tui.stack.local.credentials import Credentials
 from tui.stack.local.layout import Layout
@@ -116,7 +116,7 @@ class LocalBackend(Programs):
 
     def _start(self, startup: Startup, was_alive: bool) -> None:
         if was_alive:
-            self._refuse_other_settings()
+            recorded.refuse_other(self._settings)
         else:
             processes.end(processes.tagged(self._layout), term_wait_s=_ORPHAN_WAIT_S)
             self._layout.clear_run()
@@ -134,19 +134,6 @@ class LocalBackend(Programs):
         if not was_alive:
             startup.supervisor.start()
         startup.launch(specs)
-
-    def _refuse_other_settings(self) -> None:
-        try:
-            stored = json.loads(self._settings.stack_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return
-        different = [
-            f"{name} {stored[name]} (asked: {getattr(self._settings, name)})"
-            for name in RECORDED
-            if name in stored and stored[name] != getattr(self._settings, name)
-        ]
-        if different:
-            raise LakehouseError(f"The stack runs with {', '.join(different)}; run `lakehouse-tui down` first.")
 
     def _undo(self, startup: Startup, was_alive: bool) -> None:
         if was_alive:
