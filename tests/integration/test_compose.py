@@ -35,7 +35,7 @@ def flags(settings: Settings) -> list[str]:
     return ["--home", str(settings.home), *found]
 
 
-def run(settings: Settings, *arguments: str, timeout_s: float = 400) -> subprocess.CompletedProcess[str]:
+def run(settings: Settings, *arguments: str, timeout_s: float = 900) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tui", *arguments, *flags(settings)]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=timeout_s)
 
