@@ -1,4 +1,4 @@
-.PHONY: check lint unit integration extended
+.PHONY: check lint unit integration extended containers
 
 check: ## what CI runs, to the letter
 	.ci/run
@@ -17,3 +17,6 @@ integration:
 
 extended: ## the pipeline's integration tests once more, on Iceberg 1.10.0 and MinIO
 	uv run pytest -m pipeline --iceberg 1.10.0 --s3 minio
+
+containers: ## the stack on Docker Compose; needs an engine, which `.ci/engine start` makes on Debian as root
+	uv run pytest -m compose

@@ -8,6 +8,7 @@ it. The last line on stdout is `Job has been submitted with JobID <32 hex digits
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -54,12 +55,31 @@ LIMITS = {"min_ts": MIN_TS, "max_ts": MAX_TS, "max_price": "1E300", "min_qty": "
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
+FROM_ENVIRONMENT = (
+    "bootstrap_servers",
+    "topic",
+    "group",
+    "warehouse",
+    "database",
+    "parallelism",
+    "checkpoint_interval_s",
+    "checkpoint_dir",
+    "watermark_delay_s",
+    "allowed_lateness_s",
+)
+"""Settings that `JOB_<NAME>` in the environment gives where the flag is missing, so that a cluster can know them."""
 
-def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
+
+def parse_arguments(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> argparse.Namespace:
     """All settings of the job; times are in the unit that the name ends with."""
+    known = {name: value for name in FROM_ENVIRONMENT if (value := environ.get(f"JOB_{name.upper()}"))}
     parser = argparse.ArgumentParser(prog="kafka_to_iceberg.py", description=(__doc__ or "").split("\n", 1)[0])
     add = parser.add_argument
-    add("--bootstrap-servers", required=True, help="Kafka's addresses, HOST:PORT[,HOST:PORT…]")
+    add(
+        "--bootstrap-servers",
+        required="bootstrap_servers" not in known,
+        help="Kafka's addresses, HOST:PORT[,HOST:PORT…]",
+    )
     add("--topic", default="trades")
     add("--group", default="lakehouse", help="consumer group; its offsets follow the checkpoints, for monitoring")
     add(
@@ -70,7 +90,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
         metavar="K=V",
         help="another property of the consumer",
     )
-    add("--warehouse", required=True, help="where the tables are: s3a://… or file:///…")
+    add("--warehouse", required="warehouse" not in known, help="where the tables are: s3a://… or file:///…")
     add("--catalog", default="lakehouse", type=_name)
     add(
         "--catalog-property",
@@ -115,6 +135,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
         help="another setting of Flink, wins over all",
     )
     add("--explain", action="store_true", help="print the plan and submit nothing")
+    parser.set_defaults(**known)
     return parser.parse_args(argv)
 
 

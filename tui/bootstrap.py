@@ -28,11 +28,7 @@ if TYPE_CHECKING:
     from tui.core.recording import Header, Recording
     from tui.model.checks import Check
     from tui.model.stack import ProducerStatus
-    from tui.ports import ProgressSink
-    from tui.stack.local.backend import LocalBackend
-    from tui.stack.local.log_tail import LocalLogs
-    from tui.stack.local.producer import LocalProducer
-    from tui.stack.provision import Provisioned
+    from tui.ports import LogPort, ProducerPort, StackBackend, StackKit
 
 HOME = "$LAKEHOUSE_HOME"
 """What recordings say instead of the home's path."""
@@ -48,11 +44,20 @@ class Clients:
 
 
 @lru_cache(maxsize=8)
-def backend(settings: Settings) -> LocalBackend:
-    """What runs the services."""
-    from tui.stack.local.backend import LocalBackend
+def kit(settings: Settings) -> StackKit:
+    """Everything that depends on where the stack runs."""
+    if settings.backend == "compose":
+        from tui.stack.compose.kit import ComposeKit
 
-    return LocalBackend(settings)
+        return ComposeKit(settings)
+    from tui.stack.local.kit import LocalKit
+
+    return LocalKit(settings)
+
+
+def backend(settings: Settings) -> StackBackend:
+    """What runs the services."""
+    return kit(settings).backend
 
 
 @lru_cache(maxsize=8)
@@ -61,10 +66,8 @@ def clients(settings: Settings) -> Clients:
     from tui.clients.flink_detail import FlinkDetailClient
     from tui.clients.kafka import KafkaClient
     from tui.clients.lake import LakeClient
-    from tui.stack.local import credentials
-    from tui.stack.local.layout import Layout
 
-    keys = credentials.load(Layout(settings.home))
+    keys = kit(settings).keys()
     if keys is None:
         raise LakehouseError(f"There is no lakehouse in {settings.home} yet; run `lakehouse-tui up` first.")
     return Clients(
@@ -111,10 +114,9 @@ def lake_detail(settings: Settings) -> LakeDetail:
 def control(settings: Settings) -> Control:
     """The actions on the job."""
     from tui.core.control import Control
-    from tui.stack.local.job import LocalJobs
 
     found = clients(settings)
-    return Control(found.flink, found.flink, found.kafka, found.lake, LocalJobs(settings))
+    return Control(found.flink, found.flink, found.kafka, found.lake, kit(settings).jobs)
 
 
 @lru_cache(maxsize=8)
@@ -125,31 +127,19 @@ def topic(settings: Settings) -> TopicBrowser:
     return TopicBrowser(settings.kafka, settings.topic, settings.group)
 
 
-def producer(settings: Settings) -> LocalProducer:
+def producer(settings: Settings) -> ProducerPort:
     """The home's background producer."""
-    from tui.stack.local.producer import LocalProducer
-
-    return LocalProducer(settings, backend(settings))
+    return kit(settings).producer
 
 
-def logs(settings: Settings) -> LocalLogs:
+def logs(settings: Settings) -> LogPort:
     """The logs of the home's services and programs."""
-    from tui.stack.local.layout import Layout
-    from tui.stack.local.log_tail import LocalLogs
-
-    return LocalLogs(Layout(settings.home))
+    return kit(settings).logs
 
 
 def producer_status(settings: Settings) -> ProducerStatus | None:
     """What the background producer does; `None` where there is none."""
     return producer(settings).status()
-
-
-def provision(settings: Settings, progress: ProgressSink) -> Provisioned:
-    """Download and make what is missing in the cache."""
-    from tui.stack.provision import provision
-
-    return provision(settings, progress)
 
 
 def verify(settings: Settings) -> Iterator[Check]:
@@ -175,11 +165,11 @@ class Actors:
 
     settings: Settings
 
-    def stack(self) -> LocalBackend:
+    def stack(self) -> StackBackend:
         """What runs the services."""
         return backend(self.settings)
 
-    def producer(self) -> LocalProducer:
+    def producer(self) -> ProducerPort:
         """The background producer."""
         return producer(self.settings)
 
@@ -267,16 +257,12 @@ def recorder(settings: Settings, path: Path) -> Recorder:
 
 
 def _hidden(settings: Settings) -> dict[str, str]:
-    from tui.stack.local import credentials
-    from tui.stack.local.layout import Layout
-
     places = {str(settings.home): HOME, str(settings.cache): "$LAKEHOUSE_CACHE", str(Path.home()): "~"}
     found = {**places, **{quote(place): name for place, name in places.items()}}
     try:
-        keys = credentials.load(Layout(settings.home))
+        secrets = kit(settings).secrets()
     except LakehouseError:
-        keys = None
-    secrets = () if keys is None else (keys.s3_access_key, keys.s3_secret_key, keys.supervisor_password)
+        secrets = ()
     return {**found, **dict.fromkeys(secrets, "•••")}
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 from tui.model.candles import CandleSet
+from tui.model.checks import Check
 from tui.model.flink import CheckpointStats, ClusterInfo, JobDetail, JobException, JobSummary, Lineage, RestorePoint
 from tui.model.flink_detail import CheckpointDetail, ConfigSection, JobGraph, Subtask, TaskManager
 from tui.model.iceberg import RowSet, SnapshotChange, TableFiles, TableHistory, TableSchema
@@ -171,6 +173,9 @@ class StackBackend(Protocol):
     def capabilities(self) -> frozenset[str]:
         """Which of `up`, `down`, `purge`, `logs`, `produce`, `submit` this backend offers."""
 
+    def prepare(self, progress: ProgressSink) -> str:
+        """Fetch and build what `up` needs, if it is missing; returns what there is to say about it."""
+
     def up(self, progress: ProgressSink) -> tuple[Service, ...]:
         """Provision and start what is missing; returns when every service is ready."""
 
@@ -183,12 +188,21 @@ class StackBackend(Protocol):
     def log(self, service: str, *, follow: bool = False, lines: int = 200) -> Iterator[str]:
         """The last `lines` log lines of a service; with `follow` new ones as they come."""
 
+    def revive(self) -> tuple[str, ...]:
+        """Start services again that have ended and that nothing else would start; returns their names."""
+
 
 class ProducerPort(Protocol):
     """The background producer."""
 
     def start(self, options: Mapping[str, str]) -> int:
         """Start it and return its process id; `options` are its own flags without dashes."""
+
+    def runs(self) -> bool:
+        """Whether it runs now."""
+
+    def command(self, options: Mapping[str, str], *, background: bool) -> list[str]:
+        """Its command line."""
 
     def stop(self) -> int | None:
         """Stop it; how many messages were acknowledged, `None` where none ran."""
@@ -227,3 +241,47 @@ class LogPort(Protocol):
 
         Raises `NotFoundError` while there is no log.
         """
+
+
+class S3Keys(Protocol):
+    """What signs requests to the object store; never printed."""
+
+    @property
+    def s3_access_key(self) -> str:
+        """The public part."""
+
+    @property
+    def s3_secret_key(self) -> str:
+        """The secret part."""
+
+
+class StackKit(Protocol):
+    """Everything that depends on where the stack runs, for one home; one class a backend."""
+
+    @property
+    def backend(self) -> StackBackend:
+        """What runs the services."""
+
+    @property
+    def producer(self) -> ProducerPort:
+        """The background producer."""
+
+    @property
+    def logs(self) -> LogPort:
+        """The logs."""
+
+    @property
+    def jobs(self) -> JobPort:
+        """What brings the job to the cluster."""
+
+    def keys(self) -> S3Keys | None:
+        """The keys of the object store; `None` before the first `up`."""
+
+    def examine(self) -> Iterator[Check]:
+        """Is this machine fit for it? One check after the other."""
+
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that no recording may hold."""
+
+    def sql(self, file: Path | None) -> tuple[list[str], dict[str, str]]:
+        """The SQL client as a command line and an environment; with `file` it runs its statements and ends."""

@@ -22,15 +22,16 @@ from tui.model.errors import UsageError
 APP = "lakehouse-tui"
 ICEBERG_VERSIONS = ("1.7.0", "1.10.0")
 CHOICES: dict[str, tuple[str, ...]] = {
-    "backend": ("local",),
+    "backend": ("local", "compose"),
     "iceberg": ICEBERG_VERSIONS,
     "s3": ("s3proxy", "minio"),
     "theme": ("dark", "light", "contrast"),
 }
 MIN_REFRESH_S, MAX_REFRESH_S = 0.2, 60.0
 PORTS = ("kafka_port", "flink_port", "s3_port", "s3_console_port")
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _WAREHOUSE = re.compile(r"s3a://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/[^/].*")
-RECORDED = ("iceberg", "s3", *PORTS)
+RECORDED = ("backend", "project", "iceberg", "s3", *PORTS)
 """What `up` records in the home until `down`, so that every command in between finds the stack it started."""
 
 
@@ -41,6 +42,7 @@ class Settings:
     home: Path
     cache: Path
     backend: str = "local"
+    project: str = "lakehouse"
     iceberg: str = "1.7.0"
     s3: str = "s3proxy"
     kafka_port: int = 9092
@@ -80,10 +82,12 @@ class Settings:
 
     @property
     def bucket(self) -> str:
-        """The bucket that `warehouse` is in; raises `UsageError` if the local S3 server cannot have such a one."""
+        """The bucket that `warehouse` is in; raises `UsageError` if our own S3 server cannot have such a one."""
         found = _WAREHOUSE.fullmatch(self.warehouse)
         if found is None:
-            raise UsageError(f"warehouse must be s3a://BUCKET/PATH with the local backend, not {self.warehouse!r}.")
+            raise UsageError(
+                f"warehouse must be s3a://BUCKET/PATH with the {self.backend} backend, not {self.warehouse!r}."
+            )
         return found[1]
 
     @property
@@ -106,8 +110,12 @@ def load(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | No
         ("flag", given),
     ):
         settings = _apply(settings, origin, layer)
+    if settings.backend == "compose":
+        settings = replace(settings, s3="minio")  # the only S3 server in containers
+        if not _PROJECT.fullmatch(settings.project):
+            raise UsageError(f"project must be small letters, digits, - and _, not {settings.project!r}.")
     _check_ports(settings)
-    if settings.backend == "local":
+    if settings.backend in ("local", "compose"):
         _ = settings.bucket  # a warehouse without one is a mistake of every command, not only of `up`
     return settings
 

@@ -194,6 +194,7 @@ DASHBOARD = Command("", "dashboard:dashboard", "the dashboard")
 
 SETTING_FLAGS = (
     "backend",
+    "project",
     "iceberg",
     "s3",
     "kafka_port",
@@ -234,7 +235,9 @@ def parser() -> argparse.ArgumentParser:
 def _metavar(name: str) -> str:
     if name.endswith("_port"):
         return "PORT"
-    return {"iceberg": "1.7.0|1.10.0", "s3": "s3proxy|minio", "backend": "local"}.get(name, "SECONDS")
+    return {"project": "NAME", "iceberg": "1.7.0|1.10.0", "s3": "s3proxy|minio", "backend": "local|compose"}.get(
+        name, "SECONDS"
+    )
 
 
 def run(argv: Sequence[str]) -> int:

@@ -109,8 +109,7 @@ def _run(settings: Settings, options: dict[str, str], times: Times) -> int:
 
 
 def _to_candles(settings: Settings, options: dict[str, str], times: Times, sink: ProgressSink) -> CandleSet:
-    provisioned = bootstrap.provision(settings, sink)
-    times.mark(f"downloaded {provisioned.downloaded_bytes / 1e6:,.0f} MB")
+    times.mark(bootstrap.backend(settings).prepare(sink))
     bootstrap.backend(settings).up(sink)
     times.mark("stack ready")
     producer = bootstrap.producer(settings)

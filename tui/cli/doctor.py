@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from tui import bootstrap
 from tui.cli.verify import show
 from tui.settings import Settings
-from tui.stack.doctor import examine
 
 
 def doctor(settings: Settings, arguments: Namespace) -> int:
     """Check the machine; exit status 1 if something is not fit."""
-    return show(examine(settings), as_json=arguments.json)
+    return show(bootstrap.kit(settings).examine(), as_json=arguments.json)

@@ -13,9 +13,6 @@ from tui.model.errors import LakehouseError, NotFoundError, UsageError
 from tui.model.flink import JobDetail
 from tui.model.stack import ProducerStatus, Service
 from tui.settings import Settings
-from tui.stack.local.layout import Layout
-from tui.stack.local.log_tail import PROGRAMS
-from tui.stack.local.status import SERVICES
 
 
 def up(settings: Settings, arguments: Namespace) -> int:
@@ -166,10 +163,9 @@ def logs(settings: Settings, arguments: Namespace) -> int:
 
 
 def _check_log(settings: Settings, service: str) -> None:
-    folder = Layout(settings.home).logs
-    known = (*SERVICES, *PROGRAMS)
+    known = {info.service: info for info in bootstrap.logs(settings).services()}
     if service not in known:
         raise UsageError(f"There is no service {service}; there are {', '.join(known)}.")
-    if not (folder / f"{service}.log").exists():
+    if not known[service].exists:
         begin = {"producer": "produce", "submit": "submit"}.get(service, "up")
         raise NotFoundError(f"{service} has no log yet; run `lakehouse-tui {begin}`.")

@@ -18,11 +18,16 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class LogInfo:
-    """One log that may be read; without a file size and time are `None`."""
+    """One log that may be read; size and time are `None` where nothing tells them, both where there is none yet."""
 
     service: str
     size_bytes: int | None = None
     changed_at: datetime | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is something to read."""
+        return self.size_bytes is not None or self.changed_at is not None
 
 
 @dataclass(frozen=True, slots=True)

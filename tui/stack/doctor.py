@@ -36,10 +36,15 @@ def examine(settings: Settings) -> Iterator[Check]:
     ours = {process.pid for process in processes.tagged(Layout(settings.home))}
     downloaded = provisioned(settings) is not None
     yield _versions(settings, downloaded=downloaded)
-    yield from _folders(settings, DISK_TO_RUN_BYTES if downloaded else DISK_NEEDED_BYTES)
-    yield _memory(0 if ours else MEMORY_NEEDED_BYTES)
-    yield _clock()
+    yield from machine(settings, DISK_TO_RUN_BYTES if downloaded else DISK_NEEDED_BYTES, running=bool(ours))
     yield from _ports(settings, ours)
+
+
+def machine(settings: Settings, disk_needed: int, *, running: bool) -> Iterator[Check]:
+    """Folders with `disk_needed` bytes free, memory unless the stack is `running` already, and the clock."""
+    yield from _folders(settings, disk_needed)
+    yield _memory(0 if running else MEMORY_NEEDED_BYTES)
+    yield _clock()
 
 
 def _python() -> Check:

@@ -20,7 +20,8 @@ from tui.model.flink import Lineage, RestorePoint
 
 _MAGIC = 0x4960672D
 _HEADER = struct.Struct(">iiq")
-_NAMED_IN_SAVEPOINT = "savepoint-"
+HEADER_BYTES = _HEADER.size
+NAMED_IN_SAVEPOINT = "savepoint-"
 
 
 def flink_uri(path: Path) -> str:
@@ -44,12 +45,12 @@ def _checkpoints(root: Path) -> Iterator[RestorePoint]:
 
 
 def _savepoints(root: Path) -> Iterator[RestorePoint]:
-    for metadata in root.glob(f"{_NAMED_IN_SAVEPOINT}*/_metadata"):
+    for metadata in root.glob(f"{NAMED_IN_SAVEPOINT}*/_metadata"):
         folder = metadata.parent
         header = _read_header(metadata)
         if header is not None:
             identifier, at = header
-            job = folder.name.removeprefix(_NAMED_IN_SAVEPOINT).split("-")[0]
+            job = folder.name.removeprefix(NAMED_IN_SAVEPOINT).split("-")[0]
             yield RestorePoint(flink_uri(folder), "savepoint", identifier, at, job)
 
 
@@ -61,10 +62,16 @@ def _read_header(metadata: Path) -> tuple[int, datetime] | None:
             completed = os.fstat(stream.fileno()).st_mtime
     except OSError:
         return None
+    identifier = checkpoint_id(head)
+    return None if identifier is None else (identifier, datetime.fromtimestamp(completed, UTC))
+
+
+def checkpoint_id(head: bytes) -> int | None:
+    """The id in the first `HEADER_BYTES` of a `_metadata` file; `None` where they are not those of one."""
     if len(head) < _HEADER.size:
         return None
     magic, _version, identifier = _HEADER.unpack(head)
-    return (identifier, datetime.fromtimestamp(completed, UTC)) if magic == _MAGIC else None
+    return int(identifier) if magic == _MAGIC else None
 
 
 class LineageFile:

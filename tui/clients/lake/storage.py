@@ -118,6 +118,12 @@ class Storage:
             infos = self._fs.get_file_info(fs.FileSelector(folder, allow_not_found=True))
         return tuple(i.base_name for i in infos if i.type == fs.FileType.File)
 
+    def folders(self, folder: str) -> tuple[str, ...]:
+        """Names of the folders in the folder; empty when there is no such folder."""
+        with self.failures(folder):
+            infos = self._fs.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+        return tuple(i.base_name for i in infos if i.type == fs.FileType.Directory)
+
     @contextmanager
     def failures(self, path: str) -> Iterator[None]:
         """Turns what goes wrong while a file of this storage is read into a `LakehouseError`."""

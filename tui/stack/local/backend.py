@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 from tui.model.errors import LakehouseError, NotFoundError, UnavailableError
 from tui.model.stack import Progress, Service
 from tui.ports import ProgressSink
-from tui.settings import RECORDED, Settings
+from tui.settings import Settings
+from tui.stack import recorded
 from tui.stack.local import credentials, flink, kafka, logs, processes, s3, status
 from tui.stack.local.credentials import Credentials
 from tui.stack.local.layout import Layout
-from tui.stack.local.spec import ProgramSpec
+from tui.stack.local.programs import STOP_WAIT_S, Programs
 from tui.stack.local.startup import Startup
 from tui.stack.local.status import SERVICES, Prober
-from tui.stack.local.supervision import NotRunningError, ProgramState, Supervisor
+from tui.stack.local.supervision import NotRunningError, Supervisor
 
 _STOP_ORDER = (flink.TASKMANAGER, flink.JOBMANAGER, kafka.NAME, s3.NAME)
-_STOP_WAIT_S = 20.0
 _ORPHAN_WAIT_S = 5.0
-_STATUS_S = 1.0
-_DOWN = "The stack is down; run `lakehouse-tui up` first."
 
 
-class LocalBackend:
+class LocalBackend(Programs):
     """Runs the lakehouse as processes of this machine; implements `tui.ports.StackBackend`."""
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__(Layout(settings.home))
         self._settings = settings
-        self._layout = Layout(settings.home)
 
     def capabilities(self) -> frozenset[str]:
         """Everything: the stack is ours."""
@@ -44,6 +40,12 @@ class LocalBackend:
         if known is None:
             raise NotFoundError(f"There is no stack in {self._layout.home} yet; run `lakehouse-tui up`.")
         return known
+
+    def prepare(self, progress: ProgressSink) -> str:
+        """Download and make what is missing in the cache; returns how much was downloaded."""
+        from tui.stack.provision import provision
+
+        return f"downloaded {provision(self._settings, progress).downloaded_bytes / 1e6:,.0f} MB"
 
     def up(self, progress: ProgressSink) -> tuple[Service, ...]:
         """Provision and start what is missing; returns when every service is ready.
@@ -108,66 +110,13 @@ class LocalBackend:
             raise NotFoundError(f"There is no service {service}; there are {', '.join(known)}.")
         return logs.follow(path, lines) if follow else iter(logs.last_lines(path, lines))
 
-    def start_program(
-        self,
-        name: str,
-        argv: Sequence[str],
-        env: Mapping[str, str] | None = None,
-        *,
-        autorestart: bool = False,
-        forget: Sequence[Path] = (),
-    ) -> ProgramState:
-        """Run one more supervised program; with `autorestart` it is started again when it was killed.
-
-        `forget` are files of an earlier run that the new one must not find.
-
-        Raises `LakehouseError` if the stack is down or the program runs already. Waits while another command holds
-        the home.
-        """
-        spec = ProgramSpec(name, tuple(argv), env or {}, restart="killed" if autorestart else "never")
-        supervisor = self._supervisor()
-        if supervisor is None:
-            raise LakehouseError(_DOWN)
-        with self._layout.lock(lambda: None):
-            if not supervisor.alive():
-                raise LakehouseError(_DOWN)
-            known = supervisor.programs().get(name)
-            if known is not None and not known.down:
-                raise LakehouseError(f"{name} runs already (process {known.pid}); stop it first.")
-            for file in (self._layout.run / f"{name}.starts", *forget):
-                file.unlink(missing_ok=True)
-            supervisor.launch(spec)
-            return supervisor.programs()[name]
-
-    def stop_program(self, name: str) -> None:
-        """Stop a program that `start_program` has started; nothing happens if it does not run."""
-        supervisor = self._supervisor()
-        if supervisor is None:
-            return
-        with self._layout.lock(lambda: None):
-            if supervisor.alive():
-                supervisor.stop(name, _STOP_WAIT_S)
-                supervisor.forget(name)
-
-    def program_status(self, name: str) -> ProgramState | None:
-        """What the supervisor knows of a program; `None` if it was never started or the stack is down."""
-        programs = self._programs()
-        return None if programs is None else programs.get(name)
-
-    def _supervisor(self) -> Supervisor | None:
-        keys = credentials.load(self._layout)
-        return None if keys is None else Supervisor(self._layout, keys.supervisor_password)
-
-    def _programs(self) -> dict[str, ProgramState] | None:
-        supervisor = self._supervisor()
-        try:
-            return None if supervisor is None else supervisor.programs(_STATUS_S)
-        except NotRunningError:
-            return None
+    def revive(self) -> tuple[str, ...]:
+        """Nothing: the supervisor starts what was killed."""
+        return ()
 
     def _start(self, startup: Startup, was_alive: bool) -> None:
         if was_alive:
-            self._refuse_other_settings()
+            recorded.refuse_other(self._settings)
         else:
             processes.end(processes.tagged(self._layout), term_wait_s=_ORPHAN_WAIT_S)
             self._layout.clear_run()
@@ -186,24 +135,11 @@ class LocalBackend:
             startup.supervisor.start()
         startup.launch(specs)
 
-    def _refuse_other_settings(self) -> None:
-        try:
-            stored = json.loads(self._settings.stack_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return
-        different = [
-            f"{name} {stored[name]} (asked: {getattr(self._settings, name)})"
-            for name in RECORDED
-            if name in stored and stored[name] != getattr(self._settings, name)
-        ]
-        if different:
-            raise LakehouseError(f"The stack runs with {', '.join(different)}; run `lakehouse-tui down` first.")
-
     def _undo(self, startup: Startup, was_alive: bool) -> None:
         if was_alive:
             for name in startup.started:
                 with suppress(UnavailableError):
-                    startup.supervisor.stop(name, _STOP_WAIT_S)
+                    startup.supervisor.stop(name, STOP_WAIT_S)
             return
         with suppress(UnavailableError):
             startup.supervisor.shutdown()
@@ -218,7 +154,7 @@ class LocalBackend:
             for name in (*others, *(n for n in _STOP_ORDER if n in programs)):
                 progress(Progress(name, "stopping"))
                 began = time.monotonic()
-                supervisor.stop(name, _STOP_WAIT_S)
+                supervisor.stop(name, STOP_WAIT_S)
                 progress(Progress(name, f"stopped in {time.monotonic() - began:.1f} s", finished=True))
         except NotRunningError:
             return False

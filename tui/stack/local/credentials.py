@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tui.model.errors import LakehouseError
@@ -46,4 +46,11 @@ def ensure(layout: Layout) -> Credentials:
             supervisor_password=secrets.token_hex(16),
         )
         write_private(path(layout), json.dumps(asdict(known)))
+    return known
+
+
+def adopt(layout: Layout, s3_access_key: str, s3_secret_key: str) -> Credentials:
+    """Take over the keys of an S3 server that somebody else has started."""
+    known = replace(ensure(layout), s3_access_key=s3_access_key, s3_secret_key=s3_secret_key)
+    write_private(path(layout), json.dumps(asdict(known)))
     return known

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui.model.errors import LakehouseError, UnavailableError
 from tui.settings import Settings
+from tui.stack import options
 from tui.stack.local.credentials import Credentials
 from tui.stack.local.layout import Layout, write_private
 from tui.stack.local.readiness import HOST, http_json
@@ -25,29 +26,7 @@ if TYPE_CHECKING:
 
 JOBMANAGER = "jobmanager"
 TASKMANAGER = "taskmanager"
-_JM_HEAP_MB = 448
-_TM_MB = {"framework_heap": 64, "task_heap": 576, "framework_off_heap": 96, "task_off_heap": 32, "network": 96}
-_TM_MANAGED_MB = 128
-_TM_METASPACE_MB = 320
 _RESOURCE_PREFIX = "local-"
-_LOG4J = """\
-rootLogger.level = INFO
-rootLogger.appenderRef.console.ref = Console
-appender.console.name = Console
-appender.console.type = CONSOLE
-appender.console.layout.type = PatternLayout
-appender.console.layout.pattern = %d{yyyy-MM-dd'T'HH:mm:ss.SSS'Z'}{UTC} %-5p %c{1}: %m%n%xEx
-logger.shaded_zookeeper.name = org.apache.flink.shaded.zookeeper3
-logger.shaded_zookeeper.level = WARN
-logger.pekko.name = org.apache.pekko
-logger.pekko.level = WARN
-logger.kafka.name = org.apache.kafka
-logger.kafka.level = WARN
-logger.hadoop.name = org.apache.hadoop
-logger.hadoop.level = WARN
-logger.netty.name = org.jboss.netty.channel.DefaultChannelPipeline
-logger.netty.level = ERROR
-"""
 
 
 def prepare(
@@ -71,7 +50,7 @@ def prepare(
         shutil.copyfile(provisioned.pyflink / "conf" / name, home / "conf" / name)
     values = _configuration(settings, layout, provisioned, internal)
     write_private(home / "conf" / "config.yaml", "".join(f"{k}: {json.dumps(v)}\n" for k, v in values.items()))
-    write_private(home / "conf" / "log4j-console.properties", _LOG4J)
+    write_private(home / "conf" / "log4j-console.properties", options.FLINK_LOG4J)
     write_private(home / "conf" / "core-site.xml", _core_site(settings, layout, keys))
 
 
@@ -105,7 +84,7 @@ def client_program(name: str, layout: Layout, provisioned: Provisioned, argument
 
 def jobmanager(layout: Layout, provisioned: Provisioned) -> ProgramSpec:
     """How to run the JobManager (and its REST server)."""
-    heap = [f"-Xms{_JM_HEAP_MB // 2}m", f"-Xmx{_JM_HEAP_MB}m", "-XX:MaxMetaspaceSize=256m"]
+    heap = [f"-Xms{options.JM_HEAP_MB // 2}m", f"-Xmx{options.JM_HEAP_MB}m", "-XX:MaxMetaspaceSize=256m"]
     flags = [*heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     main = ["org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"]
     arguments = [*main, "--configDir", str(layout.flink_home / "conf"), "--executionMode", "cluster"]
@@ -114,13 +93,13 @@ def jobmanager(layout: Layout, provisioned: Provisioned) -> ProgramSpec:
 
 def taskmanager(layout: Layout, provisioned: Provisioned) -> ProgramSpec:
     """How to run the TaskManager; it registers under a name that holds its process id."""
-    heap = _TM_MB["framework_heap"] + _TM_MB["task_heap"]
-    direct = _TM_MB["framework_off_heap"] + _TM_MB["task_off_heap"] + _TM_MB["network"]
+    heap = options.TM_MB["framework_heap"] + options.TM_MB["task_heap"]
+    direct = options.TM_MB["framework_off_heap"] + options.TM_MB["task_off_heap"] + options.TM_MB["network"]
     flags = [
         f"-Xms{heap // 2}m",
         f"-Xmx{heap}m",
         f"-XX:MaxDirectMemorySize={direct}m",
-        f"-XX:MaxMetaspaceSize={_TM_METASPACE_MB}m",
+        f"-XX:MaxMetaspaceSize={options.TM_METASPACE_MB}m",
         "-XX:+UseG1GC",
     ]
     main = ["org.apache.flink.runtime.taskexecutor.TaskManagerRunner"]
@@ -172,14 +151,12 @@ def _configuration(
 ) -> dict[str, Any]:
     """Options of Flink 1.19 (its documentation, "Configuration"); addresses are loopback without exception."""
     data = layout.data / "flink"
-    memory = {f"taskmanager.memory.{key}": value for key, value in _memory().items()}
     return {
+        **options.FLINK,
         "env.java.opts.all": _java_options(provisioned.pyflink),
         "jobmanager.rpc.address": HOST,
         "jobmanager.rpc.port": internal["jobmanager_rpc"],
         "jobmanager.bind-host": HOST,
-        "jobmanager.memory.heap.size": f"{_JM_HEAP_MB}m",
-        "jobmanager.memory.jvm-metaspace.size": "256m",
         "rest.address": HOST,
         "rest.bind-address": HOST,
         "rest.port": settings.flink_port,
@@ -187,85 +164,23 @@ def _configuration(
         "taskmanager.bind-host": HOST,
         "taskmanager.numberOfTaskSlots": settings.task_slots,
         "taskmanager.cpu.cores": float(settings.task_slots),
-        **memory,
         "parallelism.default": settings.parallelism,
-        "classloader.check-leaked-classloader": False,  # else a second job hangs on Iceberg's old worker threads
-        "heartbeat.interval": 1000,
-        "heartbeat.timeout": 15000,
-        "heartbeat.rpc-failure-threshold": 2,
-        "cluster.registration.initial-timeout": 100,
-        "cluster.registration.max-timeout": 1000,
-        "cluster.registration.error-delay": 500,
-        "cluster.registration.refused-registration-delay": 500,
-        "resourcemanager.standalone.start-up-time": 3000,
-        "restart-strategy.type": "exponential-delay",
-        "restart-strategy.exponential-delay.initial-backoff": "1 s",
-        "restart-strategy.exponential-delay.max-backoff": "20 s",
-        "restart-strategy.exponential-delay.backoff-multiplier": 2.0,
-        "restart-strategy.exponential-delay.reset-backoff-threshold": "2 min",
         "execution.checkpointing.interval": f"{settings.checkpoint_interval_s} s",
-        "execution.checkpointing.mode": "EXACTLY_ONCE",
-        "execution.checkpointing.unaligned.enabled": False,
-        "execution.checkpointing.timeout": "5 min",
-        "execution.checkpointing.tolerable-failed-checkpoints": 3,
-        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
-        "state.backend.type": "hashmap",
         "state.checkpoints.dir": flink_uri(data / "checkpoints"),
         "state.savepoints.dir": flink_uri(data / "savepoints"),
-        "state.checkpoints.num-retained": 5,
-        # By default the REST server renews metrics every 10 s at most: what the job has read, its rates and watermarks
-        # would move in jumps. Below 1 s, so that a look every second finds news. Only looking costs: at 50 trades/s
-        # the JobManager takes 2 % of a core while nobody looks and 5 to 6 % while the dashboard does, the TaskManager
-        # no more than before.
-        "metrics.fetcher.update-interval": 800,
-        "web.submit.enable": False,
-        "web.cancel.enable": True,
-        "jobstore.max-capacity": 50,
         "io.tmp.dirs": str(data / "tmp"),
         "web.tmpdir": str(data / "tmp"),
     }
 
 
-def _memory() -> dict[str, str]:
-    network = f"{_TM_MB['network']}m"
-    return {
-        "framework.heap.size": f"{_TM_MB['framework_heap']}m",
-        "task.heap.size": f"{_TM_MB['task_heap']}m",
-        "framework.off-heap.size": f"{_TM_MB['framework_off_heap']}m",
-        "task.off-heap.size": f"{_TM_MB['task_off_heap']}m",
-        "network.min": network,
-        "network.max": network,
-        "managed.size": f"{_TM_MANAGED_MB}m",
-        "jvm-metaspace.size": f"{_TM_METASPACE_MB}m",
-        "jvm-overhead.min": "192m",
-        "jvm-overhead.max": "192m",
-    }
-
-
 def _core_site(settings: Settings, layout: Layout, keys: Credentials) -> str:
-    """S3A's options (Hadoop 3.3.4); retries are few, because Flink's restart heals an outage sooner."""
+    """S3A's options (Hadoop 3.3.4) as a configuration file."""
     values: dict[str, Any] = {
         "fs.s3a.endpoint": settings.s3_endpoint,
-        "fs.s3a.endpoint.region": "us-east-1",
-        "fs.s3a.path.style.access": "true",
-        "fs.s3a.connection.ssl.enabled": "false",
         "fs.s3a.access.key": keys.s3_access_key,
         "fs.s3a.secret.key": keys.s3_secret_key,
-        "fs.s3a.aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
-        "fs.s3a.connection.maximum": 64,
-        "fs.s3a.connection.timeout": 20000,
-        "fs.s3a.connection.establish.timeout": 2000,
-        "fs.s3a.attempts.maximum": 3,
-        "fs.s3a.retry.limit": 3,
-        "fs.s3a.retry.interval": "200ms",
-        "fs.s3a.threads.max": 16,
-        "fs.s3a.fast.upload.buffer": "disk",  # blocks of open files in memory would cost 8 MB for each
         "fs.s3a.buffer.dir": layout.data / "flink" / "tmp",
-        "fs.s3a.multipart.size": "8M",
-        "fs.s3a.multipart.threshold": "16M",
-        "fs.s3a.bucket.probe": 0,
-        "fs.s3a.change.detection.mode": "none",
-        "fs.s3a.directory.marker.retention": "keep",
+        **options.S3A,
     }
     lines = [f"  <property><name>{k}</name><value>{_xml(str(v))}</value></property>" for k, v in values.items()]
     return "\n".join(["<configuration>", *lines, "</configuration>", ""])

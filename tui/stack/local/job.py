@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import re
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psutil
@@ -18,13 +15,12 @@ from tui.model.stack import Progress
 from tui.ports import ProgressSink
 from tui.resources import resource
 from tui.settings import Settings
-from tui.stack import restore_points
+from tui.stack import restore_points, submitting
 from tui.stack.local import client_jvm, flink, processes, spec
 from tui.stack.local.layout import Layout
 from tui.stack.provision import Provisioned, provisioned
 
 _SUBMIT_TIMEOUT_S = 120.0
-_SUBMITTED = re.compile(r"Job has been submitted with JobID ([0-9a-f]{32})")
 
 
 class LocalJobs:
@@ -73,24 +69,13 @@ class LocalJobs:
         except BaseException:
             _end_with_children(process.pid)
             raise
-        job_id = _job_id(log)
+        job_id = submitting.job_id(log)
         self._lineage.append(job_id, point)
         return job_id
 
-    @contextmanager
-    def submitting(self) -> Iterator[None]:
+    def submitting(self) -> AbstractContextManager[None]:
         """Held from the look whether a job runs until the new one does."""
-        try:
-            self._layout.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = (self._layout.run / "submit.lock").open("w")
-        except OSError as error:
-            raise LakehouseError(f"The home {self._layout.home} cannot be written: {error.strerror}.") from None
-        with handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise LakehouseError("Another submit is under way; wait for its end.") from None
-            yield
+        return submitting.alone(self._layout.run)
 
     def program(self, found: Provisioned, /) -> list[str]:
         """The interpreter and the script."""
@@ -107,42 +92,16 @@ class LocalJobs:
             progress(Progress("job", "compiling and submitting"))
             time.sleep(0.05)
         if process.returncode != 0:
-            raise LakehouseError(f"The job was not submitted: {_reason(log)}; all of it is in {log}.")
+            raise LakehouseError(f"The job was not submitted: {submitting.reason(log)}; all of it is in {log}.")
 
     def arguments(self, point: RestorePoint | None) -> list[str]:
         """The job's settings as flags; `point` is where it continues."""
-        s = self._settings
-        values = {
-            "jobmanager": f"127.0.0.1:{s.flink_port}",
-            "bootstrap-servers": s.kafka,
-            "topic": s.topic,
-            "group": s.group,
-            "warehouse": s.warehouse,
-            "database": s.database,
-            "parallelism": s.parallelism,
-            "checkpoint-interval-s": s.checkpoint_interval_s,
+        place = {
+            "jobmanager": f"127.0.0.1:{self._settings.flink_port}",
+            "bootstrap-servers": self._settings.kafka,
             "checkpoint-dir": restore_points.flink_uri(self._folder("checkpoints")),
-            "watermark-delay-s": s.watermark_delay_s,
-            "allowed-lateness-s": s.allowed_lateness_s,
         }
-        if point is not None:
-            values["restore"] = point.path
-        return [part for name, value in values.items() for part in (f"--{name}", str(value))]
-
-
-def _job_id(log: Path) -> str:
-    found = _SUBMITTED.search(log.read_text(encoding="utf-8", errors="replace"))
-    if found is None:
-        raise LakehouseError(f"The submission ended without a job id; its words are in {log}.")
-    return found[1]
-
-
-def _reason(log: Path) -> str:
-    """The deepest cause that Java or Python named, else the last line."""
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    lines = [line for line in lines if line != "Stderr:"]
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    return (causes or lines or ["no word was said"])[-1].rstrip(".")
+        return submitting.flags(self._settings, place, point)
 
 
 def _end_with_children(pid: int) -> None:

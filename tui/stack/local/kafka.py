@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tui.model.errors import LakehouseError, UnavailableError
 from tui.settings import Settings
+from tui.stack import options
 from tui.stack.local.layout import Layout, write_private
 from tui.stack.local.readiness import require_listening
 from tui.stack.local.spec import ProgramSpec, java, properties
@@ -18,19 +19,8 @@ if TYPE_CHECKING:
     from tui.stack.provision import Provisioned
 
 NAME = "kafka"
-_NODE_ID = 1
+_NODE_ID = options.KAFKA["node.id"]
 _FLAGS = ["-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=50"]
-_LOG4J = """\
-log4j.rootLogger=INFO, console
-log4j.appender.console=org.apache.log4j.ConsoleAppender
-log4j.appender.console.layout=org.apache.log4j.EnhancedPatternLayout
-log4j.appender.console.layout.ConversionPattern=%d{yyyy-MM-dd'T'HH:mm:ss.SSS'Z'}{UTC} %-5p %c{1}: %m%n
-log4j.logger.org.apache.kafka=INFO
-log4j.logger.org.apache.kafka.common.config=WARN
-log4j.logger.kafka.server.KafkaConfig=WARN
-log4j.logger.kafka.request.logger=WARN
-log4j.logger.kafka.network.RequestChannel$=WARN
-"""
 
 
 def spec(settings: Settings, layout: Layout, provisioned: Provisioned, internal: dict[str, int]) -> ProgramSpec:
@@ -38,7 +28,7 @@ def spec(settings: Settings, layout: Layout, provisioned: Provisioned, internal:
     file = layout.conf / "kafka.properties"
     log4j = layout.conf / "kafka-log4j.properties"
     write_private(file, _properties(settings, layout, internal["kafka_controller"]))
-    write_private(log4j, _LOG4J)
+    write_private(log4j, options.KAFKA_LOG4J)
     _format_storage(layout)
     flags = [*_FLAGS, f"-Dlog4j.configuration={log4j.as_uri()}", f"-Djava.io.tmpdir={layout.data / 'kafka'}"]
     jars = list(provisioned.kafka_jars)
@@ -48,34 +38,14 @@ def spec(settings: Settings, layout: Layout, provisioned: Provisioned, internal:
 
 def _properties(settings: Settings, layout: Layout, controller_port: int) -> str:
     values = {
-        "process.roles": "broker,controller",
-        "node.id": _NODE_ID,
         "controller.quorum.voters": f"{_NODE_ID}@127.0.0.1:{controller_port}",
         "listeners": f"CLIENT://127.0.0.1:{settings.kafka_port},CONTROLLER://127.0.0.1:{controller_port}",
         "advertised.listeners": f"CLIENT://127.0.0.1:{settings.kafka_port}",
         "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "CLIENT",
         "log.dirs": layout.data / "kafka" / "log",
-        "auto.create.topics.enable": "false",
         "num.partitions": settings.partitions,
-        "default.replication.factor": 1,
-        "offsets.topic.replication.factor": 1,
-        "offsets.topic.num.partitions": 3,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
-        "transaction.state.log.num.partitions": 3,
-        "group.initial.rebalance.delay.ms": 0,
-        "log.retention.hours": 168,
-        "log.retention.bytes": 2 * 1024**3,
-        "log.segment.bytes": 256 * 1024**2,
-        "num.network.threads": 2,
-        "num.io.threads": 4,
-        "num.recovery.threads.per.data.dir": 2,
-        "broker.heartbeat.interval.ms": 500,
-        "broker.session.timeout.ms": 3000,  # after a crash the broker may come back as soon as this has passed
-        "controller.quorum.election.timeout.ms": 200,
-        "controller.quorum.election.backoff.max.ms": 200,
+        **options.KAFKA,
     }
     return properties(values)
 

@@ -125,7 +125,7 @@ class Layout:
 
     def clear_run(self) -> None:
         """Forget the last run: its settings, programs, counters and sockets. Chosen internal ports stay."""
-        for pattern in ("*.starts", "*.ready", "*.json", "programs/*", "supervisord.*"):
+        for pattern in ("*.starts", "*.ready", "*.revived", "*.json", "programs/*", "supervisord.*"):
             for path in self.run.glob(pattern):
                 if path.name != "ports.json":
                     path.unlink(missing_ok=True)

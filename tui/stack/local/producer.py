@@ -12,8 +12,8 @@ from tui.model.stack import ProducerStatus
 from tui.resources import resource
 from tui.settings import Settings
 from tui.stack.local import logs
-from tui.stack.local.backend import LocalBackend
 from tui.stack.local.layout import Layout
+from tui.stack.local.programs import Programs
 
 NAME = "producer"
 _ENDED = ("finished", "failed", "stopped")
@@ -23,7 +23,7 @@ _START_TIMEOUT_S = 20.0
 class LocalProducer:
     """Starts, stops and reads the one background producer of a home."""
 
-    def __init__(self, settings: Settings, backend: LocalBackend) -> None:
+    def __init__(self, settings: Settings, backend: Programs) -> None:
         self._settings = settings
         self._backend = backend
         layout = Layout(settings.home)

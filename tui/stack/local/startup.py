@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,10 +10,11 @@ from typing import TYPE_CHECKING
 from tui.model.errors import LakehouseError, UnavailableError
 from tui.model.stack import Progress, Service, ServiceState
 from tui.ports import ProgressSink
-from tui.settings import RECORDED, Settings
+from tui.settings import Settings
+from tui.stack import recorded
 from tui.stack.local import flink, kafka, logs, ports, s3
 from tui.stack.local.credentials import Credentials
-from tui.stack.local.layout import Layout, write_private
+from tui.stack.local.layout import Layout
 from tui.stack.local.spec import ProgramSpec
 from tui.stack.local.status import SERVICES, Prober
 from tui.stack.local.supervision import ProgramState, State, Supervisor
@@ -56,8 +56,7 @@ class Startup:
 
     def record(self) -> None:
         """Remember in the home what it was started with."""
-        values = {name: getattr(self.settings, name) for name in RECORDED}
-        write_private(self.settings.stack_file, json.dumps(values))
+        recorded.write(self.settings)
 
     def launch(self, specs: dict[str, ProgramSpec]) -> None:
         """Start services all at once."""

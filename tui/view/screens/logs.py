@@ -98,7 +98,7 @@ submit: the last submission of the job; what the job does later is in taskmanage
         infos: tuple[LogInfo, ...] = state.shown("logs.services").value or ()
         if self._service is None and infos:
             self._choose(infos[0].service)
-        self.query_one(Chooser).offer([(i.service, i.size_bytes is not None) for i in infos], self._service)
+        self.query_one(Chooser).offer([(i.service, i.exists) for i in infos], self._service)
         shown = state.shown(self._tail_name)
         if isinstance(shown.value, LogChunk):
             self._take(shown.value)

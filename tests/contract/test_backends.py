@@ -1,0 +1,102 @@
+"""What every backend does, whatever it runs on."""
+
+from __future__ import annotations
+
+import time
+
+from tests.integration.conftest import silent, until
+from tui import bootstrap
+from tui.model.errors import NotFoundError
+from tui.model.stack import ServiceState
+from tui.settings import Settings
+
+SERVICES = ("kafka", "s3", "jobmanager", "taskmanager")
+TRADES = 2_000
+
+
+def committed(settings: Settings) -> int:
+    return sum(p.committed or 0 for p in bootstrap.clients(settings).kafka.lag().partitions)
+
+
+def verified(settings: Settings) -> list[str]:
+    return [f"{c.name}: expected {c.expected}, found {c.actual}" for c in bootstrap.verify(settings) if not c.ok]
+
+
+def test_every_service_is_ready_and_says_where_it_is(stack: Settings) -> None:
+    services = bootstrap.backend(stack).services()
+    assert tuple(s.name for s in services) == SERVICES
+    assert {s.name: s.state for s in services} == dict.fromkeys(SERVICES, ServiceState.READY)
+    assert all(s.pid for s in services)
+    assert all(s.restarts == 0 for s in services)
+    assert [s.endpoint for s in services] == [stack.kafka, stack.s3_endpoint, stack.flink, None]
+
+
+def test_up_again_changes_nothing(stack: Settings) -> None:
+    backend = bootstrap.backend(stack)
+    before = [(s.name, s.pid) for s in backend.services()]
+    assert [(s.name, s.pid) for s in backend.up(silent)] == before
+
+
+def test_capabilities_are_what_is_there(stack: Settings) -> None:
+    assert bootstrap.backend(stack).capabilities() == {"up", "down", "purge", "logs", "produce", "submit"}
+
+
+def test_each_service_has_a_log_that_can_be_followed(stack: Settings) -> None:
+    logs = bootstrap.logs(stack)
+    assert tuple(i.service for i in logs.services())[:4] == SERVICES
+    assert all(i.exists for i in logs.services()[:4])
+    for name in SERVICES:
+        first = logs.tail(name)
+        assert first.lines, name
+        assert list(bootstrap.backend(stack).log(name, lines=3)), name
+        again = logs.tail(name, first.cursor)
+        assert not again.truncated
+        assert not {line.text for line in again.lines} & {line.text for line in first.lines[-1:]}
+
+
+def test_an_unknown_service_has_no_log(stack: Settings) -> None:
+    try:
+        list(bootstrap.backend(stack).log("nobody"))
+    except NotFoundError as error:
+        assert "There is no service nobody" in str(error)
+    else:
+        raise AssertionError("a log of nobody")
+
+
+def test_the_way_of_the_trades(stack: Settings) -> None:
+    producer, control, found = bootstrap.producer(stack), bootstrap.control(stack), bootstrap.clients(stack)
+    assert producer.start({"count": str(TRADES), "rate": "0", "seed": "4", "bad": "0.02"})
+    until(lambda: not producer.runs(), "the producer is done", 60)
+    told = producer.status()
+    assert told is not None
+    assert (told.state, told.sent) == ("finished", TRADES)
+
+    first = control.submit(silent)
+    assert first.restored is None
+
+    def all_committed() -> bool:
+        control.checkpoint(silent)
+        return committed(stack) == TRADES
+
+    until(all_committed, "every message is committed", 90)
+    assert [p.lag_committed for p in found.kafka.lag().partitions if p.committed is not None] == [0] * 2
+    assert {c.symbol for c in found.lake.candles(None, 5).candles} == set(stack.symbols)
+    assert verified(stack) == []
+
+    control.cancel()
+    assert control.active_job() is None
+    points = bootstrap.kit(stack).jobs.restore_points()
+    assert {p.job_id for p in points} == {first.job_id}
+    second = control.submit(silent)
+    assert second.restored == points[-1]
+    assert bootstrap.kit(stack).jobs.lineage().parents[second.job_id] == first.job_id
+    _, savepoint = control.savepoint()
+    third = control.submit(silent)
+    assert third.restored is not None
+    assert (third.restored.kind, third.restored.path) == ("savepoint", savepoint.removesuffix("/"))
+    control.checkpoint(silent)
+    assert verified(stack) == []
+    control.cancel()
+    began = time.monotonic()
+    assert not bootstrap.backend(stack).revive()
+    assert time.monotonic() - began < 5

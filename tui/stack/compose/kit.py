@@ -1,0 +1,62 @@
+"""Everything that the compose backend is made of; implements `tui.ports.StackKit`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from tui.model.checks import Check
+from tui.settings import Settings
+from tui.stack.compose import doctor, sql_client
+from tui.stack.compose.backend import ComposeBackend
+from tui.stack.compose.job import ComposeJobs
+from tui.stack.compose.logs import ComposeLogs
+from tui.stack.local import credentials
+from tui.stack.local.credentials import Credentials
+from tui.stack.local.layout import Layout
+from tui.stack.local.producer import LocalProducer
+
+
+class ComposeKit:
+    """The parts for one home."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def backend(self) -> ComposeBackend:
+        """What runs the services."""
+        return ComposeBackend(self._settings)
+
+    @cached_property
+    def producer(self) -> LocalProducer:
+        """The background producer, a process of this machine."""
+        return LocalProducer(self._settings, self.backend)
+
+    @cached_property
+    def logs(self) -> ComposeLogs:
+        """The logs."""
+        return ComposeLogs(self._settings)
+
+    @cached_property
+    def jobs(self) -> ComposeJobs:
+        """What brings the job to the cluster."""
+        return ComposeJobs(self._settings)
+
+    def keys(self) -> Credentials | None:
+        """The keys of the object store; `None` before the first `up`."""
+        return credentials.load(Layout(self._settings.home))
+
+    def examine(self) -> Iterator[Check]:
+        """Is this machine fit for it? One check after the other."""
+        return doctor.examine(self._settings)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that no recording may hold."""
+        keys = self.keys()
+        return () if keys is None else (keys.s3_access_key, keys.s3_secret_key, keys.supervisor_password)
+
+    def sql(self, file: Path | None) -> tuple[list[str], dict[str, str]]:
+        """The SQL client as a command line and an environment."""
+        return sql_client.command(self._settings, file)

@@ -1,0 +1,46 @@
+"""Checkpoints and savepoints in an object store, laid out as in `tui.stack.restore_points`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Literal
+
+from tui.clients.lake.storage import Storage, path_of
+from tui.model.errors import NotFoundError
+from tui.model.flink import RestorePoint
+from tui.stack import restore_points
+
+
+def find(storage: Storage, checkpoints: str, savepoints: str) -> tuple[RestorePoint, ...]:
+    """Every complete checkpoint and savepoint below these URIs, oldest first; incomplete ones are passed over."""
+    found = [*_checkpoints(storage, checkpoints), *_savepoints(storage, savepoints)]
+    return tuple(sorted(found, key=lambda p: (p.completed_at, p.checkpoint_id)))
+
+
+def _checkpoints(storage: Storage, root: str) -> Iterator[RestorePoint]:
+    for job in storage.folders(path_of(root)):
+        for folder in storage.folders(f"{path_of(root)}/{job}"):
+            if folder.startswith("chk-"):
+                yield from _point(storage, f"{root}/{job}/{folder}", "checkpoint", job)
+
+
+def _savepoints(storage: Storage, root: str) -> Iterator[RestorePoint]:
+    for folder in storage.folders(path_of(root)):
+        if folder.startswith(restore_points.NAMED_IN_SAVEPOINT):
+            job = folder.removeprefix(restore_points.NAMED_IN_SAVEPOINT).split("-")[0]
+            yield from _point(storage, f"{root}/{folder}", "savepoint", job)
+
+
+def _point(storage: Storage, uri: str, kind: Literal["checkpoint", "savepoint"], job: str) -> Iterator[RestorePoint]:
+    """The point whose metadata is complete; one that was removed meanwhile is none."""
+    metadata = f"{path_of(uri)}/_metadata"
+    try:
+        (stamp,) = storage.stamps([metadata])
+        with storage.open(metadata) as stream, storage.failures(metadata):
+            head = stream.read(restore_points.HEADER_BYTES)
+    except NotFoundError:
+        return
+    identifier = restore_points.checkpoint_id(head)
+    if stamp is not None and identifier is not None:
+        yield RestorePoint(uri, kind, identifier, datetime.fromtimestamp(stamp.modified_ns / 1e9, UTC), job)
