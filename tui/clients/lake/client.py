@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tui.clients.lake.cache import Lru
 from tui.clients.lake.metadata import Field, TableMetadata
-from tui.clients.lake.storage import open_storage, path_of
+from tui.clients.lake.storage import Storage, open_storage, path_of
 from tui.clients.lake.tables import Tables
+from tui.model.access import S3Access
 from tui.model.candles import Candle, CandleSet
 from tui.model.errors import NotFoundError
 from tui.model.iceberg import TableHistory
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # heavy; imported where rows are read
     from tui.clients.lake.scan import Batches, Between
     from tui.clients.lake.shelf import Shelf
 
+_CANDLE_TABLE = "agg_1m"
 _CANDLES = 5_000
 _LISTS = 8
 
@@ -29,28 +31,24 @@ _LISTS = 8
 class LakeClient:
     """Reads the Iceberg tables of one database in a Hadoop-catalog warehouse.
 
-    `warehouse` is a URI (`s3a://bucket/path`, `file:///path`) or a local path; `endpoint` the URL of the S3
-    server, `None` for AWS. Opening reads nothing; every read sees the newest committed metadata. What was read of
-    files that never change is kept, within bounds.
+    `warehouse` is a URI (`s3a://bucket/path`, `file:///path`) or a local path. Opening
+    reads nothing; every read sees the newest committed metadata. What was read of files that never change is kept,
+    within bounds. `names` are those of tables that are not called raw_trades, agg_1m or bad_trades.
     """
 
     def __init__(
         self,
         warehouse: str,
         database: str,
+        s3: S3Access | None = None,
         *,
-        endpoint: str | None = None,
-        access_key: str | None = None,
-        secret_key: str | None = None,
-        region: str = "us-east-1",
-        candle_table: str = "agg_1m",
+        names: Mapping[str, str] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._storage = open_storage(
-            warehouse, endpoint=endpoint, access_key=access_key, secret_key=secret_key, region=region
-        )
+        self._storage = open_storage(warehouse, s3)
         self._root = f"{path_of(warehouse)}/{database}"
-        self._candle_table = candle_table
+        self._names = names or {}
+        self._candle_table = self._names.get(_CANDLE_TABLE, _CANDLE_TABLE)
         self._clock = clock
         self._tables = Tables(self._storage, self._root)
         self._manifests: Manifests | None = None
@@ -62,12 +60,17 @@ class LakeClient:
 
     @property
     def candle_table(self) -> str:
-        """The name of the table of candles."""
+        """The name that the table of candles has."""
         return self._candle_table
+
+    @property
+    def storage(self) -> Storage:
+        """Where the warehouse is."""
+        return self._storage
 
     def metadata(self, table: str) -> TableMetadata:
         """The newest metadata of `table`; raises `NotFoundError`, `UnavailableError`."""
-        return self._tables.newest(table)
+        return self._tables.newest(self._names.get(table, table))
 
     def history(self, table: str) -> TableHistory:
         """Snapshots of `table`, oldest first; raises `NotFoundError`, `UnavailableError`."""
@@ -164,7 +167,7 @@ class LakeClient:
         `after` only.
         """
         taken_at = self._clock()
-        meta = self.metadata(self._candle_table)
+        meta = self.metadata(_CANDLE_TABLE)
         wanted = meta.current_id if snapshot_id is None else snapshot_id
         if wanted is None:
             return CandleSet(None, taken_at, ())

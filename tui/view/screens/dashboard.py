@@ -45,7 +45,7 @@ records: as they were written, those that a delete has taken back too. 9+16 file
         yield Container(
             KafkaPanel(id="panel-kafka"),
             FlinkPanel(id="panel-flink"),
-            CandlesPanel(id="panel-candles"),
+            CandlesPanel(id="panel-candles", capabilities=self.lakehouse.cockpit.capabilities),
             IcebergPanel(id="panel-iceberg"),
             id="panels",
         )
