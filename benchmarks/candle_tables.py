@@ -7,10 +7,13 @@ written by one commit and corrected by the next, as it is when checkpoints are n
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -115,32 +118,43 @@ class Growing:
 
 
 class Replay:
-    """Takes the commits of a table of candles after the first `count` away, and puts them back one by one.
+    """A table of candles as it was after `count` commits, in a folder of its own, and its later commits one by one.
 
-    A commit of a Hadoop table is one new metadata file and the hint; what these name is there already.
+    All that the newest metadata names is there already, so a commit is one new metadata file and the hint. The files
+    are links to those of the table that Flink wrote.
     """
 
-    def __init__(self, stack: Settings, count: int) -> None:
-        self._folder = table_folder(stack) / "metadata"
-        self._hidden = table_folder(stack) / "hidden"
-        self._hidden.mkdir(exist_ok=True)
-        self._version = count + 1
-        for version in range(self._version + 1, commits(stack) + 2):
-            self._file(version).rename(self._hidden / self._file(version).name)
-        self._hint()
+    def __init__(self, written: Settings, name: str, count: int) -> None:
+        self.settings = replace(written, database=name)
+        source, self.folder = table_folder(written), table_folder(self.settings)
+        newest = (source / "metadata" / f"v{commits(written) + 1}.metadata.json").read_bytes()
+        self._document: dict[str, Any] = json.loads(newest)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for kind in ("metadata", "data"):
+            (self.folder / kind).mkdir(parents=True)
+            for file in (source / kind).glob("[!.]*.avro" if kind == "metadata" else "[!.]*"):
+                (self.folder / kind / file.name).hardlink_to(file)
+        self._count = count - 1
+        self.step()
 
     def step(self) -> None:
         """One commit."""
-        self._version += 1
-        (self._hidden / self._file(self._version).name).rename(self._file(self._version))
-        self._hint()
-
-    def _file(self, version: int) -> Path:
-        return self._folder / f"v{version}.metadata.json"
-
-    def _hint(self) -> None:
-        hint = self._folder / "version-hint.text"
-        beside = hint.with_name("hint.new")
-        beside.write_text(str(self._version))
-        (self._folder / ".version-hint.text.crc").unlink(missing_ok=True)  # Hadoop's own
-        beside.replace(hint)
+        self._count += 1
+        snapshots = self._document["snapshots"][: self._count]
+        last = snapshots[-1]
+        main = {**self._document["refs"]["main"], "snapshot-id": last["snapshot-id"]}
+        document = {
+            **self._document,
+            "last-sequence-number": last["sequence-number"],
+            "last-updated-ms": last["timestamp-ms"],
+            "current-snapshot-id": last["snapshot-id"],
+            "refs": {"main": main},
+            "snapshots": snapshots,
+            "snapshot-log": self._document["snapshot-log"][: self._count],
+        }
+        version = self._count + 1
+        text = json.dumps(document, indent=2, separators=(",", " : "))
+        (self.folder / "metadata" / f"v{version}.metadata.json").write_text(text)
+        beside = self.folder / "metadata" / "hint.new"
+        beside.write_text(str(version))
+        beside.replace(self.folder / "metadata" / "version-hint.text")

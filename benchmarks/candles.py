@@ -2,8 +2,8 @@
 
     uv run python -m benchmarks.candles [--day 1440] [--hour 60] [--commits 24] [--home FOLDER [--build]]
 
-Both tables are written by the product's job on a real Flink, with equality and position deletes. Their newest commits
-are then taken away and put back one by one, the same for every reader:
+The table is written by the product's job on a real Flink, with equality and position deletes. It is then read as it was
+after an hour and after a day of commits, and after each of some more, the same for every reader:
 
 - ours, S3: the dashboard's reader by way of the S3 server
 - ours: the same on the table's folder, as the others read it
@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import lab
-from benchmarks.candle_tables import Growing, Replay, commits, table_folder, warehouse_folder
+from benchmarks.candle_tables import Growing, Replay, commits, warehouse_folder
 from tui import bootstrap
 from tui.settings import Settings
 from tui.stack.local import client_jvm, credentials, flink, spec
@@ -115,7 +115,6 @@ def percentile(values: Sequence[float], share: float) -> float:
 class Table:
     """One table and how each reader is started on it."""
 
-    stack: Settings
     replay: Replay
 
     @contextmanager
@@ -128,7 +127,7 @@ class Table:
             opened.close()
 
     def _open(self, name: str) -> Reader:
-        stack, folder = self.stack, table_folder(self.stack)
+        stack, folder = self.replay.settings, self.replay.folder
         program = [sys.executable, "-m", "benchmarks.candle_reader"]
         if name == OURS_S3:
             keys = credentials.load(Layout(stack.home))
@@ -278,11 +277,11 @@ def main() -> None:
     found: dict[str, dict[str, Figures]] = {}
     with lab.kept_home(arguments.home) if arguments.home else lab.home() as stack:
         bootstrap.backend(stack).up(lab.silent)
-        tables = {name: built(stack, name, getattr(arguments, name) + arguments.commits) for name in ("hour", "day")}
+        written = built(stack, "written", arguments.day + arguments.commits)
         if arguments.build:
             return
-        for name, settings in tables.items():
-            table = Table(settings, Replay(settings, getattr(arguments, name)))
+        for name in ("hour", "day"):
+            table = Table(Replay(written, name, getattr(arguments, name)))
             found[name] = measure(table, names, arguments.commits)
             show(getattr(arguments, name), found[name])
     verdicts(found["hour"], found["day"])
