@@ -26,7 +26,7 @@ from tui.stack.local.credentials import Credentials
 from tui.stack.local.layout import Layout
 
 pytestmark = pytest.mark.compose
-HEALED_S = 150.0
+HEALED_S = 300.0
 
 
 def flags(settings: Settings) -> list[str]:
@@ -118,7 +118,7 @@ def test_the_pages_of_flink_and_minio_answer(compose_settings: Settings) -> None
             assert b"<html" in page.read().lower()
 
 
-def test_a_taken_name_and_a_taken_port_are_named(compose_settings: Settings, tmp_path: Path) -> None:
+def test_a_taken_port_is_named_with_who_holds_it(compose_settings: Settings, tmp_path: Path) -> None:
     other = replace(own_project(tmp_path), kafka_port=compose_settings.kafka_port)
     with pytest.raises(LakehouseError, match=rf"Port {compose_settings.kafka_port} \(kafka port\) is held by"):
         bootstrap.backend(other).up(silent)
