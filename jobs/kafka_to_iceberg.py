@@ -8,6 +8,7 @@ it. The last line on stdout is `Job has been submitted with JobID <32 hex digits
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -59,6 +60,7 @@ FROM_ENVIRONMENT = (
     "bootstrap_servers",
     "topic",
     "group",
+    "kafka_properties",
     "warehouse",
     "database",
     "parallelism",
@@ -89,6 +91,12 @@ def parse_arguments(argv: Sequence[str], environ: Mapping[str, str] = os.environ
         type=_pair,
         metavar="K=V",
         help="another property of the consumer",
+    )
+    add(
+        "--kafka-properties",
+        type=Path,
+        metavar="FILE",
+        help="more of them as a JSON object, for those that no command line should show",
     )
     add("--warehouse", required="warehouse" not in known, help="where the tables are: s3a://… or file:///…")
     add("--catalog", default="lakehouse", type=_name)
@@ -189,6 +197,13 @@ def interval(seconds: int) -> str:
     return f"{days} {rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
 
 
+def kafka_properties(args: argparse.Namespace) -> dict[str, str]:
+    """The consumer's further properties; those of the command line win over those of the file."""
+    file = args.kafka_properties
+    stored = {} if file is None else json.loads(file.read_text(encoding="utf-8"))
+    return {**stored, **dict(args.kafka_property)}
+
+
 def placeholders(args: argparse.Namespace) -> dict[str, object]:
     """What the templates in `jobs/sql/` are filled in with."""
     catalog = {"type": "iceberg", "catalog-type": "hadoop", "warehouse": args.warehouse, **dict(args.catalog_property)}
@@ -200,7 +215,7 @@ def placeholders(args: argparse.Namespace) -> dict[str, object]:
         "write.metadata.delete-after-commit.enabled": "true",
         "write.metadata.previous-versions-max": 100,
     }
-    kafka = {f"properties.{key}": value for key, value in args.kafka_property}
+    kafka = {f"properties.{key}": value for key, value in kafka_properties(args).items()}
     return {
         "catalog": args.catalog,
         "database": args.database,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from events import Event
@@ -41,8 +41,12 @@ def producer_config(bootstrap: str) -> dict[str, str | int | bool]:
 class Delivery:
     """Sends events to one topic. `pause` is called while it has to wait; when it returns `False`, waiting ends."""
 
-    def __init__(self, bootstrap: str, topic: str, pause: Callable[[], bool]) -> None:
-        """Raises `DeliveryError` when the address cannot be used at all."""
+    def __init__(
+        self, bootstrap: str, topic: str, pause: Callable[[], bool], properties: Mapping[str, str] | None = None
+    ) -> None:
+        """`properties` are more of librdkafka's, such as those for TLS and login.
+
+        Raises `DeliveryError` when the address cannot be used at all."""
         self.sent = 0
         self.acknowledged = 0
         self.failed = 0
@@ -54,7 +58,7 @@ class Delivery:
         self._fatal: str | None = None
         self._progress = (0, time.monotonic())
         try:
-            self._kafka = Producer({**producer_config(bootstrap), "error_cb": self._on_error})
+            self._kafka = Producer({**producer_config(bootstrap), **(properties or {}), "error_cb": self._on_error})
         except (KafkaException, ValueError) as error:
             raise DeliveryError(f"The address {bootstrap!r} cannot be used for Kafka: {_text(error)}.") from None
 

@@ -50,7 +50,7 @@ class Run:
         self._counted_before = counted_before(left) if left is not None and options.count is not None else 0
         self._live_after: int | None = None  # what was acknowledged before the first live message
         self.market = Market(options.symbols, options.seed, options.faults, orjson.dumps)
-        self.delivery = Delivery(options.bootstrap, options.topic, self.keep_waiting)
+        self.delivery = Delivery(options.bootstrap, options.topic, self.keep_waiting, options.kafka_properties)
 
     def main(self) -> int:
         """Run to the end and return the exit status."""
@@ -232,6 +232,16 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
+def _properties(text: str) -> dict[str, str]:
+    try:
+        found = orjson.loads(Path(text).read_bytes())
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be read as JSON ({type(error).__name__})") from None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a JSON object")
+    return {str(key): str(value) for key, value in found.items()}
+
+
 def _address(text: str) -> str:
     if not re.fullmatch(r"[^\s:,]+:\d{1,5}(,[^\s:,]+:\d{1,5})*", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not an address such as 127.0.0.1:9092")
@@ -253,6 +263,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--late-by", type=duration, default="10m", metavar="10m", help="how late they are at most")
     add("--bad", type=number, default=0.0, metavar="P", help="share of live messages that are broken, 0 to 1")
     add("--duplicates", type=number, default=0.0, metavar="P", help="share of live messages sent once more, 0 to 1")
+    add("--kafka-properties", type=_properties, metavar="FILE", help="more properties of the client, a JSON object")
     add("--status-file", type=Path, metavar="FILE", help="keep the state here as JSON, renewed every second")
     options = parser.parse_args(arguments)
     try:

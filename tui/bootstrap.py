@@ -50,6 +50,10 @@ def kit(settings: Settings) -> StackKit:
         from tui.stack.compose.kit import ComposeKit
 
         return ComposeKit(settings)
+    if settings.backend == "remote":
+        from tui.stack.remote.kit import RemoteKit
+
+        return RemoteKit(settings)
     from tui.stack.local.kit import LocalKit
 
     return LocalKit(settings)
@@ -67,19 +71,13 @@ def clients(settings: Settings) -> Clients:
     from tui.clients.kafka import KafkaClient
     from tui.clients.lake import LakeClient
 
-    keys = kit(settings).keys()
-    if keys is None:
+    s3 = kit(settings).s3()
+    if s3 is None:
         raise LakehouseError(f"There is no lakehouse in {settings.home} yet; run `lakehouse-tui up` first.")
     return Clients(
-        kafka=KafkaClient(settings.kafka, settings.topic, settings.group),
-        flink=FlinkDetailClient(settings.flink, settings.topic),
-        lake=LakeClient(
-            warehouse=settings.warehouse,
-            database=settings.database,
-            endpoint=settings.s3_endpoint,
-            access_key=keys.s3_access_key,
-            secret_key=keys.s3_secret_key,
-        ),
+        kafka=KafkaClient(settings.kafka_access, settings.topic, settings.group),
+        flink=FlinkDetailClient(settings.flink_access, settings.topic),
+        lake=LakeClient(settings.warehouse, settings.database, s3),
     )
 
 
@@ -98,7 +96,7 @@ def live(settings: Settings) -> LiveCandles:
     from tui.core.live import LiveCandles
 
     late_after_ms = (settings.watermark_delay_s + settings.allowed_lateness_s) * 1000
-    tail = KafkaTail(clients(settings).kafka, settings.kafka, settings.topic, late_after_ms)
+    tail = KafkaTail(clients(settings).kafka, settings.topic, late_after_ms)
     return LiveCandles(tail, front(settings))
 
 
@@ -124,7 +122,7 @@ def topic(settings: Settings) -> TopicBrowser:
     """A look into the topic; nothing is connected yet."""
     from tui.clients.kafka_browse import TopicBrowser
 
-    return TopicBrowser(settings.kafka, settings.topic, settings.group)
+    return TopicBrowser(settings.kafka_access, settings.topic, settings.group)
 
 
 def producer(settings: Settings) -> ProducerPort:

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from tui.model.access import S3Access
 from tui.model.candles import CandleSet
 from tui.model.checks import Check
 from tui.model.flink import CheckpointStats, ClusterInfo, JobDetail, JobException, JobSummary, Lineage, RestorePoint
@@ -243,18 +244,6 @@ class LogPort(Protocol):
         """
 
 
-class S3Keys(Protocol):
-    """What signs requests to the object store; never printed."""
-
-    @property
-    def s3_access_key(self) -> str:
-        """The public part."""
-
-    @property
-    def s3_secret_key(self) -> str:
-        """The secret part."""
-
-
 class StackKit(Protocol):
     """Everything that depends on where the stack runs, for one home; one class a backend."""
 
@@ -274,8 +263,8 @@ class StackKit(Protocol):
     def jobs(self) -> JobPort:
         """What brings the job to the cluster."""
 
-    def keys(self) -> S3Keys | None:
-        """The keys of the object store; `None` before the first `up`."""
+    def s3(self) -> S3Access | None:
+        """How the object store is reached; `None` before the first `up`."""
 
     def examine(self) -> Iterator[Check]:
         """Is this machine fit for it? One check after the other."""

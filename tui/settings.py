@@ -17,18 +17,23 @@ from typing import Any, get_type_hints
 
 import platformdirs
 
+from tui import remote_settings
+from tui.model.access import FlinkAccess, KafkaAccess
 from tui.model.errors import UsageError
+from tui.model.remote import Remote
 
 APP = "lakehouse-tui"
 ICEBERG_VERSIONS = ("1.7.0", "1.10.0")
 CHOICES: dict[str, tuple[str, ...]] = {
-    "backend": ("local", "compose"),
+    "backend": ("local", "compose", "remote"),
     "iceberg": ICEBERG_VERSIONS,
     "s3": ("s3proxy", "minio"),
     "theme": ("dark", "light", "contrast"),
 }
 MIN_REFRESH_S, MAX_REFRESH_S = 0.2, 60.0
 PORTS = ("kafka_port", "flink_port", "s3_port", "s3_console_port")
+_ELSEWHERE = frozenset({"home", "cache", "remote"})
+"""What is not set as one value of a layer."""
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _WAREHOUSE = re.compile(r"s3a://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/[^/].*")
 RECORDED = ("backend", "project", "iceberg", "s3", *PORTS)
@@ -64,25 +69,36 @@ class Settings:
     theme: str = "dark"
     refresh_interval_s: float = 1.0
     keys: tuple[tuple[str, str], ...] = ()
+    remote: Remote = field(default=Remote())
 
     @property
     def kafka(self) -> str:
         """Bootstrap address of Kafka."""
-        return f"127.0.0.1:{self.kafka_port}"
+        return self.remote.kafka if self.backend == "remote" else f"127.0.0.1:{self.kafka_port}"
+
+    @property
+    def kafka_access(self) -> KafkaAccess:
+        """How Kafka is reached."""
+        return self.remote.kafka_access() if self.backend == "remote" else KafkaAccess(self.kafka)
 
     @property
     def flink(self) -> str:
         """Base address of Flink's REST interface."""
-        return f"http://127.0.0.1:{self.flink_port}"
+        return self.remote.flink if self.backend == "remote" else f"http://127.0.0.1:{self.flink_port}"
+
+    @property
+    def flink_access(self) -> FlinkAccess:
+        """How Flink's REST interface is reached."""
+        return self.remote.flink_access() if self.backend == "remote" else FlinkAccess(self.flink)
 
     @property
     def s3_endpoint(self) -> str:
-        """Address of the S3 server."""
-        return f"http://127.0.0.1:{self.s3_port}"
+        """Address of the S3 server; empty for AWS."""
+        return self.remote.s3 if self.backend == "remote" else f"http://127.0.0.1:{self.s3_port}"
 
     @property
     def bucket(self) -> str:
-        """The bucket that `warehouse` is in; raises `UsageError` if our own S3 server cannot have such a one."""
+        """The bucket that `warehouse` is in; raises `UsageError` if S3A cannot have such a one."""
         found = _WAREHOUSE.fullmatch(self.warehouse)
         if found is None:
             raise UsageError(
@@ -103,8 +119,9 @@ def load(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | No
     home = _path(given.pop("home", None) or env.get("LAKEHOUSE_HOME") or platformdirs.user_data_dir(APP))
     cache = _path(given.pop("cache", None) or env.get("LAKEHOUSE_CACHE") or platformdirs.user_cache_dir(APP))
     settings = Settings(home=home, cache=cache)
+    file, in_file = _file_layer(home, env)
     for origin, layer in (
-        _file_layer(home, env),
+        (file, {name: value for name, value in in_file.items() if name != "remote"}),
         _recorded_layer(settings),
         ("environment", _env_layer(env)),
         ("flag", given),
@@ -114,9 +131,12 @@ def load(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | No
         settings = replace(settings, s3="minio")  # the only S3 server in containers
         if not _PROJECT.fullmatch(settings.project):
             raise UsageError(f"project must be small letters, digits, - and _, not {settings.project!r}.")
-    _check_ports(settings)
-    if settings.backend in ("local", "compose"):
-        _ = settings.bucket  # a warehouse without one is a mistake of every command, not only of `up`
+    if settings.backend == "remote":
+        settings = replace(settings, remote=remote_settings.parse(file, in_file.get("remote", {}), env))
+        remote_settings.check(settings.remote)
+    else:
+        _check_ports(settings)
+    _ = settings.bucket  # a warehouse without one is a mistake of every command, not only of `up`
     return settings
 
 
@@ -150,7 +170,7 @@ def _recorded_layer(settings: Settings) -> tuple[str, Mapping[str, Any]]:
 
 
 def _env_layer(env: Mapping[str, str]) -> Mapping[str, Any]:
-    names = {f.name for f in fields(Settings)} - {"home", "cache"}
+    names = {f.name for f in fields(Settings)} - _ELSEWHERE
     return {name: env[key] for name in names if (key := f"LAKEHOUSE_{name.upper()}") in env}
 
 
@@ -158,8 +178,8 @@ def _apply(settings: Settings, origin: str, layer: Mapping[str, Any]) -> Setting
     hints = get_type_hints(Settings)
     values: dict[str, Any] = {}
     for name, raw in layer.items():
-        if name not in hints or name in ("home", "cache"):
-            close = ", ".join(sorted(n for n in hints if n not in ("home", "cache")))
+        if name not in hints or name in _ELSEWHERE:
+            close = ", ".join(sorted(hints.keys() - _ELSEWHERE))
             raise UsageError(f"{origin}: there is no setting {name!r}; the settings are {close}.")
         values[name] = _convert(origin, name, raw, hints[name])
     return replace(settings, **values)

@@ -122,7 +122,7 @@ class Samples:
 
 def open_live(lab: Lab) -> LiveCandles:
     late_after_ms = (lab.settings.watermark_delay_s + lab.settings.allowed_lateness_s) * 1000
-    tail = KafkaTail(lab.clients.kafka, lab.settings.kafka, lab.settings.topic, late_after_ms)
+    tail = KafkaTail(lab.clients.kafka, lab.settings.topic, late_after_ms)
     return LiveCandles(tail, LakeFront(lab.clients.lake))
 
 

@@ -235,7 +235,7 @@ def test_lag_takes_the_groups_commits(lab: Lab) -> None:
 
 
 def test_a_frozen_kafka_is_unavailable_in_time_and_read_again_afterwards(lab: Lab) -> None:
-    client = KafkaClient(lab.settings.kafka, lab.settings.topic, lab.settings.group, timeout_s=1.5)
+    client = KafkaClient(lab.settings.kafka_access, lab.settings.topic, lab.settings.group, timeout_s=1.5)
     assert len(client.lag().partitions) == 3
     with frozen_kafka(lab):
         began = time.monotonic()

@@ -18,7 +18,7 @@ COUNT = 120
 
 
 def browser_of(lab: Lab) -> TopicBrowser:
-    return TopicBrowser(lab.settings.kafka, lab.settings.topic, lab.settings.group)
+    return TopicBrowser(lab.settings.kafka_access, lab.settings.topic, lab.settings.group)
 
 
 def places(page: MessagePage) -> list[tuple[int, int]]:
@@ -42,7 +42,7 @@ def test_an_empty_topic_and_one_that_is_missing(lab: Lab) -> None:
     page = until(lambda: _told(browser.messages(MessageQuery())), "the new topic's leaders are ready", 30)
     assert (page.messages, page.complete) == ((), True)
     assert [(p.leader, p.replicas, p.in_sync, p.error) for p in browser.partitions()] == [(1, (1,), (1,), None)] * 3
-    missing = TopicBrowser(lab.settings.kafka, "nosuch", lab.settings.group)
+    missing = TopicBrowser(lab.settings.kafka_access, "nosuch", lab.settings.group)
     for call in (missing.partitions, lambda: missing.messages(MessageQuery())):
         with pytest.raises(NotFoundError, match="has no topic 'nosuch'"):
             call()

@@ -20,6 +20,7 @@ from tui.clients.flink import FlinkClient
 from tui.clients.flink_facts import NAMES_S, JobFacts
 from tui.clients.flink_facts import values as facts_values
 from tui.clients.flink_rest import FlinkRest
+from tui.model.access import FlinkAccess
 from tui.model.errors import LakehouseError, NotFoundError, UnavailableError
 
 JOB = "4107ac9ecfc1a7dfabccf3afdb38c791"
@@ -74,7 +75,7 @@ def running(flink: Flink) -> Flink:
 
 
 def client(flink: Flink, timeout_s: float = 5.0) -> FlinkClient:
-    return FlinkClient(flink.url, "trades", timeout_s)
+    return FlinkClient(FlinkAccess(flink.url), "trades", timeout_s)
 
 
 # --- what it reads
@@ -253,7 +254,7 @@ def test_the_names_of_metrics_are_asked_anew_after_a_while(flink: Flink) -> None
     lakehouse(flink)
     names = f"/jobs/{LAKEHOUSE}/vertices/{LAKEHOUSE_SOURCE}/subtasks/metrics"
     now = [0.0]
-    facts = JobFacts(FlinkRest(flink.url, 5.0), lambda: now[0])
+    facts = JobFacts(FlinkRest(FlinkAccess(flink.url), 5.0), lambda: now[0])
     known = facts.metric_names(LAKEHOUSE, LAKEHOUSE_SOURCE)
     flink.on(names, recorded("lakehouse_metric_ids_source")[:5])
     assert facts.metric_names(LAKEHOUSE, LAKEHOUSE_SOURCE) == known
@@ -276,7 +277,7 @@ def test_a_cluster_that_lost_the_job_is_noticed_by_its_offsets(flink: Flink) -> 
 def test_more_names_than_one_request_has_room_for(flink: Flink) -> None:
     names = [f"{index}.Source__messages[1].currentOutputWatermark" for index in range(300)]
     flink.on("/metrics", answer_metrics)
-    found = facts_values(FlinkRest(flink.url, 5.0), "/metrics", names)
+    found = facts_values(FlinkRest(FlinkAccess(flink.url), 5.0), "/metrics", names)
     assert list(found) == names
     assert all(len(path) < 3800 for _, path, _ in flink.asked)
 
@@ -430,7 +431,7 @@ def test_a_refused_connection_says_what_to_do() -> None:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(UnavailableError, match=r"does not answer \(connection refused\): .*lakehouse-tui up"):
-            FlinkClient(url).cluster()
+            FlinkClient(FlinkAccess(url)).cluster()
 
 
 def test_a_port_that_speaks_no_http_is_unavailable() -> None:
@@ -445,7 +446,7 @@ def test_a_port_that_speaks_no_http_is_unavailable() -> None:
         thread = threading.Thread(target=talk)
         thread.start()
         with pytest.raises(UnavailableError):
-            FlinkClient(f"http://127.0.0.1:{server.getsockname()[1]}").cluster()
+            FlinkClient(FlinkAccess(f"http://127.0.0.1:{server.getsockname()[1]}")).cluster()
         thread.join()
 
 

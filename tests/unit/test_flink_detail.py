@@ -12,6 +12,7 @@ import pytest
 from tests.flink_server import BROKEN, Flink, recorded, spoiled
 from tui.clients import flink_detail_parse as parse
 from tui.clients.flink_detail import FlinkDetailClient
+from tui.model.access import FlinkAccess
 from tui.model.errors import NotFoundError, UnavailableError
 from tui.model.flink_detail import ConfigEntry, JobGraph
 
@@ -53,7 +54,7 @@ def lakehouse(flink: Flink) -> Flink:
 
 
 def client(flink: Flink) -> FlinkDetailClient:
-    return FlinkDetailClient(flink.url)
+    return FlinkDetailClient(FlinkAccess(flink.url))
 
 
 # --- the graph
@@ -350,7 +351,7 @@ def test_an_unknown_job_or_a_silent_server_is_said_so(flink: Flink, read: str) -
     for path in (f"/jobs/{JOB}/vertices/{SOURCE}", f"/jobs/{JOB}/checkpoints/details/{CHECKPOINT}"):
         flink.on(path, flink.hang)
     with pytest.raises(UnavailableError, match=r"did not answer within 0\.2 s"):
-        READS[read](FlinkDetailClient(flink.url, timeout_s=0.2))
+        READS[read](FlinkDetailClient(FlinkAccess(flink.url), timeout_s=0.2))
 
 
 def test_every_field_a_parser_needs_may_be_missing_or_wrong() -> None:

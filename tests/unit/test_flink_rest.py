@@ -11,6 +11,7 @@ import pytest
 
 from tests.flink_server import Flink
 from tui.clients.flink_rest import FlinkRest
+from tui.model.access import FlinkAccess
 from tui.model.errors import NotFoundError, UnavailableError
 
 
@@ -38,7 +39,7 @@ class Caller:
 
 
 def test_calls_share_one_connection(flink: Flink) -> None:
-    caller, rest = Caller(), FlinkRest(flink.url, 5.0)
+    caller, rest = Caller(), FlinkRest(FlinkAccess(flink.url), 5.0)
     flink.on("/x", caller).on("/missing", (404, b"{}")).on("/empty", (200, b""))
     for _ in range(5):
         rest.get("/x")
@@ -50,7 +51,7 @@ def test_calls_share_one_connection(flink: Flink) -> None:
 
 def test_threads_at_once_have_connections_of_their_own_and_few_are_kept(flink: Flink) -> None:
     together = threading.Barrier(8)
-    caller, rest = Caller(), FlinkRest(flink.url, 5.0)
+    caller, rest = Caller(), FlinkRest(FlinkAccess(flink.url), 5.0)
 
     def meet(handler: BaseHTTPRequestHandler) -> None:
         together.wait(5)
@@ -68,7 +69,7 @@ def test_threads_at_once_have_connections_of_their_own_and_few_are_kept(flink: F
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_connection_that_the_server_has_closed_is_replaced(flink: Flink, method: str) -> None:
-    caller, rest = Caller(close=True), FlinkRest(flink.url, 5.0)
+    caller, rest = Caller(close=True), FlinkRest(FlinkAccess(flink.url), 5.0)
     flink.on("/x", caller).on("/x", caller, method="POST")
     for _ in range(3):
         rest.get("/x") if method == "GET" else rest.send("POST", "/x", {})
@@ -87,7 +88,7 @@ def test_an_order_on_a_kept_connection_that_breaks_is_not_given_again(flink: Fli
         handler.close_connection = True
 
     flink.on("/x", Caller()).on("/order", drop, method="POST").on("/read", drop, Caller())
-    rest = FlinkRest(flink.url, 5.0)
+    rest = FlinkRest(FlinkAccess(flink.url), 5.0)
     rest.get("/x")
     with pytest.raises(UnavailableError, match=r"closed the connection"):
         rest.send("POST", "/order", {})
@@ -111,7 +112,7 @@ def test_an_answer_that_drips_is_given_up_in_time(flink: Flink) -> None:
     flink.on("/x", drip)
     began = time.monotonic()
     with pytest.raises(UnavailableError, match=r"did not answer within 0\.3 s"):
-        FlinkRest(flink.url, 0.3).get("/x")
+        FlinkRest(FlinkAccess(flink.url), 0.3).get("/x")
     assert time.monotonic() - began < 2
 
 
@@ -125,7 +126,7 @@ def test_all_tries_together_end_in_time(flink: Flink) -> None:
     flink.on("/x", slow)
     began = time.monotonic()
     with pytest.raises(UnavailableError):
-        FlinkRest(flink.url, 0.4).get("/x")
+        FlinkRest(FlinkAccess(flink.url), 0.4).get("/x")
     assert time.monotonic() - began < 1
 
 
@@ -134,4 +135,4 @@ def test_all_tries_together_end_in_time(flink: Flink) -> None:
 )
 def test_an_address_that_is_none_is_one_sentence(address: str) -> None:
     with pytest.raises(UnavailableError, match=r"^Flink at .* does not answer \(.+\): start it"):
-        FlinkRest(address, 1.0).get("/x")
+        FlinkRest(FlinkAccess(address), 1.0).get("/x")

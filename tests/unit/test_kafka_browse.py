@@ -15,6 +15,7 @@ from tests.unit.test_kafka_client import gibberish, refusing, silent
 from tui.clients import kafka_browse
 from tui.clients.kafka_browse import TopicBrowser, _Bounds, _Reader
 from tui.clients.kafka_scan import Record
+from tui.model.access import KafkaAccess
 from tui.model.errors import CancelledError, LakehouseError, NotFoundError, UnavailableError
 from tui.model.kafka import ConsumerGroup, GroupPartition, MessageQuery, PartitionDetail, Start
 
@@ -35,7 +36,7 @@ def test_a_broker_that_is_not_there_is_unavailable_in_time(
     address = request.getfixturevalue(kind)
     began = time.monotonic()
     with pytest.raises(UnavailableError, match=f"Kafka at {address} did not answer within 1 s"):
-        CALLS[call](TopicBrowser(address, "trades", "lakehouse", TIMEOUT_S))
+        CALLS[call](TopicBrowser(KafkaAccess(address), "trades", "lakehouse", TIMEOUT_S))
     assert time.monotonic() - began < TIMEOUT_S + 1
     assert capfd.readouterr() == ("", "")
 
@@ -129,7 +130,7 @@ class Fake(TopicBrowser):
     """A browser whose broker is in memory."""
 
     def __init__(self, *, leaderless: tuple[int, ...] = (), high: int = 10) -> None:
-        super().__init__("nowhere:1", "trades", "lakehouse", TIMEOUT_S)
+        super().__init__(KafkaAccess("nowhere:1"), "trades", "lakehouse", TIMEOUT_S)
         self.leaderless = leaderless
         self.high = high
         self.groups_told: dict[str, Future[object]] = {}

@@ -15,6 +15,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from tui.clients import kafka
 from tui.clients.kafka import KafkaClient
+from tui.model.access import KafkaAccess
 from tui.model.errors import UnavailableError
 
 TIMEOUT_S = 1.0
@@ -74,7 +75,7 @@ def test_a_broker_that_is_not_there_is_unavailable_in_time(
     address = request.getfixturevalue(kind)
     began = time.monotonic()
     with pytest.raises(UnavailableError) as raised:
-        KafkaClient(address, "trades", "lakehouse", TIMEOUT_S).lag()
+        KafkaClient(KafkaAccess(address), "trades", "lakehouse", TIMEOUT_S).lag()
     assert time.monotonic() - began < TIMEOUT_S + 1
     assert str(raised.value).startswith(f"Kafka at {address} did not answer within 1 s")
     assert "\n" not in str(raised.value)
@@ -83,7 +84,7 @@ def test_a_broker_that_is_not_there_is_unavailable_in_time(
 
 def test_an_impossible_address_is_unavailable() -> None:
     with pytest.raises(UnavailableError):
-        KafkaClient("no such host:xyz", "trades", "lakehouse", TIMEOUT_S).lag()
+        KafkaClient(KafkaAccess("no such host:xyz"), "trades", "lakehouse", TIMEOUT_S).lag()
 
 
 def done(value: object) -> Future[object]:
@@ -117,7 +118,7 @@ def committed(partition: int, offset: int, error: KafkaError | None = None) -> S
 
 def frozen_after_naming(monkeypatch: pytest.MonkeyPatch, answers: dict[int, Future[object]]) -> KafkaClient:
     """A client whose broker has named its partitions and gives `answers` for their offsets, then nothing more."""
-    client = KafkaClient("127.0.0.1:1", "trades", "lakehouse", timeout_s=0.2)
+    client = KafkaClient(KafkaAccess("127.0.0.1:1"), "trades", "lakehouse", timeout_s=0.2)
     described = [SimpleNamespace(id=p, leader=SimpleNamespace(id=1)) for p in answers]
     monkeypatch.setattr(client, "_described", lambda _: described)
     monkeypatch.setattr(client, "_ask_offsets", lambda *_: answers)
@@ -147,7 +148,7 @@ def test_an_error_of_one_committed_offset_stays_with_its_partition() -> None:
 
 
 def test_a_group_that_does_not_answer_leaves_every_commit_unknown_with_the_reason(refusing: str) -> None:
-    found = KafkaClient(refusing, "trades", "lakehouse")._committed([0, 1], soon())
+    found = KafkaClient(KafkaAccess(refusing), "trades", "lakehouse")._committed([0, 1], soon())
     assert found.keys() == {0, 1}
     assert all(str(reason).startswith("the group's offsets are unknown: ") for reason in found.values())
 

@@ -12,12 +12,13 @@ import pytest
 
 from tui.clients.lake import LakeClient
 from tui.clients.lake.storage import open_storage, path_of
+from tui.model.access import S3Access
 from tui.model.errors import NotFoundError, UnavailableError
 
 
 def client(port: int) -> LakeClient:
-    keys = {"access_key": "key", "secret_key": "secret"}
-    return LakeClient("s3a://warehouse/iceberg", "lakehouse", endpoint=f"http://127.0.0.1:{port}", **keys)
+    s3 = S3Access(f"http://127.0.0.1:{port}", access_key="key", secret_key="secret")
+    return LakeClient("s3a://warehouse/iceberg", "lakehouse", s3)
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def test_a_file_that_is_replaced_by_a_longer_one_while_it_is_read_is_read_again(
     with ThreadingHTTPServer(("127.0.0.1", 0), Grows) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         endpoint = f"http://127.0.0.1:{server.server_address[1]}"
-        storage = open_storage("s3a://warehouse/x", endpoint=endpoint, access_key="k", secret_key="s")
+        storage = open_storage("s3a://warehouse/x", S3Access(endpoint, access_key="k", secret_key="s"))
         assert storage.read("warehouse/x/version-hint.text") == b"10"
         assert Grows.gets == 2
         server.shutdown()

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from tui.clients import flink_parse as parse
 from tui.clients.flink_facts import JobFacts, values
 from tui.clients.flink_rest import FlinkRest
+from tui.model.access import FlinkAccess
 from tui.model.errors import LakehouseError, NotFoundError, UnavailableError
 from tui.model.flink import (
     CheckpointStats,
@@ -39,8 +40,8 @@ _NO_CHECKPOINTS: Final = CheckpointStats(0, 0, 0, None, None, ())
 class FlinkClient:
     """Blocking calls, each answered within `timeout_s` a request; may be used from several threads."""
 
-    def __init__(self, base_url: str, topic: str = "trades", timeout_s: float = 5.0) -> None:
-        self._rest = FlinkRest(base_url, timeout_s)
+    def __init__(self, access: FlinkAccess, topic: str = "trades", timeout_s: float = 5.0) -> None:
+        self._rest = FlinkRest(access, timeout_s)
         self._facts = JobFacts(self._rest)
         self._topic = topic
 

@@ -7,6 +7,7 @@ several times a second. Connections are shared by all threads: each call takes o
 from __future__ import annotations
 
 import http.client
+import ssl
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 
 import orjson
 
+from tui.model.access import FlinkAccess
 from tui.model.errors import NotFoundError, UnavailableError
 from tui.model.traces import root_cause
 
@@ -34,8 +36,11 @@ class FlinkRest:
     connection that had been kept open and turns out to be closed.
     """
 
-    def __init__(self, base_url: str, timeout_s: float) -> None:
-        self._base = base_url.rstrip("/")
+    def __init__(self, access: FlinkAccess, timeout_s: float) -> None:
+        self._access = access
+        self._base = access.url.rstrip("/")
+        self._headers = {**_HEADERS, **access.headers()}
+        self._tls: ssl.SSLContext | None = None
         self._timeout_s = timeout_s
         self._where = f"Flink at {self._base}"
         self._idle: deque[Connection] = deque()
@@ -65,6 +70,8 @@ class FlinkRest:
         return self._answer(method, path, status, body, accept)
 
     def _answer(self, method: str, path: str, status: int, body: bytes, accept: tuple[int, ...] = ()) -> object:
+        if status in (401, 403):
+            raise UnavailableError(self._refused(status))
         said = f"{self._where} answered {method} {path.partition('?')[0]}"
         if not 200 <= status < 300 and status not in accept:
             reason = _error_text(body)
@@ -88,10 +95,21 @@ class FlinkRest:
             return self._exchange(self._connected(url, deadline), method, url.path + path, payload, deadline)
         except TimeoutError:
             raise UnavailableError(f"{self._where} did not answer within {self._timeout_s:g} s.") from None
+        except ssl.SSLError as error:
+            raise UnavailableError(f"{self._where} {tls_cause(error, 'flink_ca')}.") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise UnavailableError(
-                f"{self._where} does not answer ({_cause(error)}): start it with `lakehouse-tui up`."
-            ) from None
+            advice = "start it with `lakehouse-tui up`" if self._access.managed else "check the address"
+            raise UnavailableError(f"{self._where} does not answer ({_cause(error)}): {advice}.") from None
+
+    def _refused(self, status: int) -> str:
+        access = self._access
+        if status == 403:
+            return f"{self._where} says 403, forbidden: the user or token is known but may not do this."
+        if access.token:
+            return f"{self._where} says 401: it does not accept the token; check flink_token."
+        if access.username:
+            return f"{self._where} says 401: it does not accept the user; check flink_username and flink_password."
+        return f"{self._where} says 401: it wants a user or a token; set flink_username or flink_token."
 
     def _kept(self) -> Connection | None:
         """A connection that was kept and is still open as far as this side can tell."""
@@ -108,10 +126,21 @@ class FlinkRest:
     def _connected(self, url: SplitResult, deadline: float) -> Connection:
         if not url.hostname or url.scheme not in {"http", "https"}:
             raise ValueError("no http address")
-        kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-        connection = kind(url.hostname, url.port, timeout=_left(deadline))
+        timeout_s = _left(deadline)
+        if url.scheme == "https":
+            context = self._context()
+            connection: Connection = http.client.HTTPSConnection(
+                url.hostname, url.port, timeout=timeout_s, context=context
+            )
+        else:
+            connection = http.client.HTTPConnection(url.hostname, url.port, timeout=timeout_s)
         connection.connect()
         return connection
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = tls_context(self._access.ca)
+        return self._tls
 
     def _exchange(
         self, connection: Connection, method: str, target: str, payload: bytes | None, deadline: float
@@ -120,7 +149,7 @@ class FlinkRest:
         try:
             sock = connection.sock
             sock.settimeout(_left(deadline))
-            connection.request(method, target, payload, _HEADERS)
+            connection.request(method, target, payload, self._headers)
             response = connection.getresponse()
             body = bytearray()
             while chunk := response.read1(1 << 20):
@@ -145,6 +174,30 @@ def _left(deadline: float) -> float:
     if left <= 0:
         raise TimeoutError
     return left
+
+
+def tls_context(ca: str) -> ssl.SSLContext:
+    """Trust in the authorities of the PEM file `ca`, without one in the system's; raises `UnavailableError`."""
+    try:
+        return ssl.create_default_context(cafile=ca or None)
+    except OSError as error:
+        why = "it holds no certificate in PEM" if isinstance(error, ssl.SSLError) else error.strerror
+        raise UnavailableError(f"The authority's file {ca} cannot be used: {why}.") from None
+
+
+def tls_cause(error: ssl.SSLError, ca: str | None) -> str:
+    """What is wrong with the other side's TLS, to end a sentence with; `ca` is the setting that names an authority."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        said = error.verify_message.rstrip(".")
+        if "mismatch" in said:
+            return f"has a certificate for another name ({said}): use the name that it is made for"
+        if "expired" in said or "not yet valid" in said:
+            return f"has a certificate that is not valid now ({said}): renew it, and check the clock"
+        cure = f"name the PEM file of its authority in {ca}" if ca else "add its authority to the system's"
+        return f"has a certificate that is not trusted ({said}): {cure}"
+    if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_EOF_WHILE_READING"):
+        return "does not speak TLS there: check the port, or use http://"
+    return f"does not agree on TLS with this machine ({(error.reason or str(error)).lower().replace('_', ' ')})"
 
 
 def _closed(connection: Connection) -> bool:

@@ -19,6 +19,8 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
+from tui.clients import kafka_trouble
+from tui.model.access import KafkaAccess
 from tui.model.errors import NotFoundError, UnavailableError
 from tui.model.kafka import PartitionLag, TopicLag
 
@@ -34,14 +36,25 @@ Offsets = Mapping[int, int | str]
 class KafkaClient:
     """Blocking calls, each with `timeout_s` in all; its connections are reused, also by several threads."""
 
-    def __init__(self, bootstrap: str, topic: str, group: str, timeout_s: float = 5.0) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, access: KafkaAccess, topic: str, group: str, timeout_s: float = 5.0) -> None:
+        self._access = access
+        self._bootstrap = access.bootstrap
         self._topic = topic
         self._group = group
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._admin: AdminClient | None = None
         self._consumer: Consumer | None = None
+        self._trouble: KafkaError | None = None
+
+    @property
+    def access(self) -> KafkaAccess:
+        """How it is reached."""
+        return self._access
+
+    def partition_ids(self) -> tuple[int, ...]:
+        """The topic's partitions; raises `NotFoundError` without such a topic, `UnavailableError` without Kafka."""
+        return tuple(sorted(self._partitions(time.monotonic() + self._timeout_s)))
 
     def lag(self, read_offsets: Mapping[int, int] | None = None) -> TopicLag:
         """Offsets of every partition; `read_offsets` (partition → next offset) come from the job's metrics.
@@ -96,18 +109,16 @@ class KafkaClient:
         cause = error.args[0] if error.args else None
         code = cause.code() if isinstance(cause, KafkaError) else KafkaError._TIMED_OUT
         if code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
-            return NotFoundError(
-                f"Kafka at {self._bootstrap} has no topic {self._topic!r}: `lakehouse-tui up` creates it."
-            )
+            creates = "`lakehouse-tui up` creates it" if self._access.managed else "create it, or check topic"
+            return NotFoundError(f"Kafka at {self._bootstrap} has no topic {self._topic!r}: {creates}.")
         if code in _AWAY:
             return self._away()
         return UnavailableError(f"Kafka at {self._bootstrap} refused to describe {self._topic!r}: {_text(error)}.")
 
     def _away(self) -> UnavailableError:
-        return UnavailableError(
-            f"Kafka at {self._bootstrap} did not answer within {self._timeout_s:g} s: "
-            "`lakehouse-tui status` tells more."
-        )
+        if self._admin is not None:
+            self._admin.poll(0)  # hands over what its connections said
+        return UnavailableError(kafka_trouble.sentence(self._access, self._trouble, self._timeout_s))
 
     def _ask_offsets(self, partitions: Iterable[int], spec: OffsetSpec, deadline: float) -> dict[int, Future[Any]]:
         wanted = {TopicPartition(self._topic, partition): spec for partition in partitions}
@@ -149,16 +160,17 @@ class KafkaClient:
 
     def _config(self) -> dict[str, Any]:
         return {
-            "bootstrap.servers": self._bootstrap,
+            **self._access.properties(),
             "client.id": "lakehouse-tui",
             "log_level": 0,  # librdkafka would write to our terminal
-            "error_cb": _ignore,  # every request reports its own failure
+            "error_cb": self._note,
             "reconnect.backoff.max.ms": 1000,
         }
 
-
-def _ignore(_error: KafkaError) -> None:
-    """Take no notice."""
+    def _note(self, error: KafkaError) -> None:
+        """Keep the reason for later: every request reports its own failure, but not why."""
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:
+            self._trouble = error
 
 
 def _left(deadline: float) -> float:

@@ -20,6 +20,7 @@ from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 from tui.clients import kafka_scan as scan
 from tui.clients.kafka import _AWAY, _GRACE_S, KafkaClient, _known, _left, _offsets, _text, committed_offsets
 from tui.clients.kafka_scan import Found, Record
+from tui.model.access import KafkaAccess
 from tui.model.errors import CancelledError, LakehouseError, NotFoundError, UnavailableError
 from tui.model.kafka import (
     ConsumerGroup,
@@ -62,8 +63,8 @@ class _Tail:
 class TopicBrowser(KafkaClient):
     """`TopicPort` over librdkafka; may be used by several threads, each call ends after `timeout_s`."""
 
-    def __init__(self, bootstrap: str, topic: str, group: str, timeout_s: float = 5.0) -> None:
-        super().__init__(bootstrap, topic, group, timeout_s)
+    def __init__(self, access: KafkaAccess, topic: str, group: str, timeout_s: float = 5.0) -> None:
+        super().__init__(access, topic, group, timeout_s)
         self._reading = threading.Lock()
         self._asked = 0
         self._browser: Consumer | None = None

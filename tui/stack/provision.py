@@ -58,10 +58,15 @@ def jar_sets(settings: Settings) -> JarSets:
     """The jar sets that `settings` asks for."""
     folder = resource("jars")
     return JarSets(
-        kafka=load_lock(folder / "kafka.json"),
-        s3proxy=load_lock(folder / "s3proxy.json") if settings.s3 == "s3proxy" else (),
+        kafka=load_lock(folder / "kafka.json") if settings.backend != "remote" else (),
+        s3proxy=load_lock(folder / "s3proxy.json") if _s3_server(settings) == "s3proxy" else (),
         flink=load_lock(folder / f"flink-iceberg-{settings.iceberg}.json"),
     )
+
+
+def _s3_server(settings: Settings) -> str | None:
+    """The S3 server that is run, if any is."""
+    return None if settings.backend == "remote" else settings.s3
 
 
 def provisioned(settings: Settings, environ: Mapping[str, str] | None = None) -> Provisioned | None:
@@ -73,8 +78,9 @@ def provisioned(settings: Settings, environ: Mapping[str, str] | None = None) ->
         return None
     pyflink = PyFlinkEnvironment(settings.cache).find()
     java = find_java(settings.cache, env)
-    minio = find_minio(settings.cache, env) if settings.s3 == "minio" else None
-    if pyflink is None or java is None or (settings.s3 == "minio" and minio is None):
+    wants_minio = _s3_server(settings) == "minio"
+    minio = find_minio(settings.cache, env) if wants_minio else None
+    if pyflink is None or java is None or (wants_minio and minio is None):
         return None
     return Provisioned(
         java=java,
@@ -105,7 +111,7 @@ def provision(settings: Settings, progress: ProgressSink, environ: Mapping[str, 
         partial(PyFlinkEnvironment(cache).ensure, sink, stop, env),
         partial(ensure_java, cache, sink, stop, env),
     ]
-    if settings.s3 == "minio":
+    if _s3_server(settings) == "minio":
         tasks.append(partial(ensure_minio, cache, sink, stop, env))
     downloaded = sum(gather(tasks, len(tasks), stop))
     result = provisioned(settings, env)

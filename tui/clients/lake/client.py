@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from tui.clients.lake.cache import Lru
 from tui.clients.lake.metadata import Field, TableMetadata
-from tui.clients.lake.storage import open_storage, path_of
+from tui.clients.lake.storage import Storage, open_storage, path_of
 from tui.clients.lake.tables import Tables
+from tui.model.access import S3Access
 from tui.model.candles import Candle, CandleSet
 from tui.model.errors import NotFoundError
 from tui.model.iceberg import TableHistory
@@ -28,26 +29,21 @@ _LISTS = 8
 class LakeClient:
     """Reads the Iceberg tables of one database in a Hadoop-catalog warehouse.
 
-    `warehouse` is a URI (`s3a://bucket/path`, `file:///path`) or a local path; `endpoint` the URL of the S3
-    server, `None` for AWS. Opening reads nothing; every read sees the newest committed metadata. What was read of
-    files that never change is kept, within bounds.
+    `warehouse` is a URI (`s3a://bucket/path`, `file:///path`) or a local path. Opening
+    reads nothing; every read sees the newest committed metadata. What was read of files that never change is kept,
+    within bounds.
     """
 
     def __init__(
         self,
         warehouse: str,
         database: str,
+        s3: S3Access | None = None,
         *,
-        endpoint: str | None = None,
-        access_key: str | None = None,
-        secret_key: str | None = None,
-        region: str = "us-east-1",
         candle_table: str = "agg_1m",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._storage = open_storage(
-            warehouse, endpoint=endpoint, access_key=access_key, secret_key=secret_key, region=region
-        )
+        self._storage = open_storage(warehouse, s3)
         self._root = f"{path_of(warehouse)}/{database}"
         self._candle_table = candle_table
         self._clock = clock
@@ -63,6 +59,11 @@ class LakeClient:
     def candle_table(self) -> str:
         """The name of the table of candles."""
         return self._candle_table
+
+    @property
+    def storage(self) -> Storage:
+        """Where the warehouse is."""
+        return self._storage
 
     def metadata(self, table: str) -> TableMetadata:
         """The newest metadata of `table`; raises `NotFoundError`, `UnavailableError`."""

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 from pyarrow import fs
 
+from tui.model.access import S3Access
 from tui.model.errors import NotFoundError, UnavailableError
 
 CONNECT_TIMEOUT_S = 2.0
@@ -105,6 +106,11 @@ class Storage:
             infos = self._fs.get_file_info(fs.FileSelector(folder, allow_not_found=True))
         return tuple(i.base_name for i in infos if i.type == fs.FileType.Directory)
 
+    def has_folder(self, folder: str) -> bool:
+        """Whether there is such a bucket or folder."""
+        with self.failures(folder):
+            return bool(self._fs.get_file_info(folder).type == fs.FileType.Directory)
+
     @contextmanager
     def failures(self, path: str) -> Iterator[None]:
         """Turns what goes wrong while a file of this storage is read into a `LakehouseError`."""
@@ -120,6 +126,10 @@ class Storage:
     def _sentence(self, path: str, text: str) -> str:
         if "curlCode: 28" in text:
             return f"{self._place} does not answer within {REQUEST_TIMEOUT_S:.0f} s: see whether it runs."
+        if "curlCode: 6," in text:
+            return f"{self._place}: the name does not resolve; check the address."
+        if "curlCode: 60" in text or "curlCode: 35" in text:
+            return f"{self._place} has a certificate that this machine does not trust, or speaks no TLS there."
         if "NETWORK_CONNECTION" in text:
             return f"{self._place} refuses the connection: see whether it runs."
         if "ACCESS_DENIED" in text or "INVALID_ACCESS_KEY" in text or "SIGNATURE" in text:
@@ -131,32 +141,24 @@ def _first_line(error: object) -> str:
     return str(error).strip().splitlines()[0].rstrip(".")[:300] if str(error).strip() else "no reason given"
 
 
-def open_storage(
-    warehouse: str,
-    *,
-    endpoint: str | None = None,
-    access_key: str | None = None,
-    secret_key: str | None = None,
-    region: str = "us-east-1",
-) -> Storage:
-    """The storage that holds `warehouse`, by its scheme: `s3`, `s3a`, `s3n`, else the local disk.
-
-    `endpoint` is the URL of an S3 server; without one it is AWS itself.
-    """
+def open_storage(warehouse: str, s3: S3Access | None = None) -> Storage:
+    """The storage that holds `warehouse`, by its scheme: `s3`, `s3a`, `s3n` as `s3` says, else the local disk."""
     scheme = urlsplit(warehouse).scheme
     if scheme not in _S3_SCHEMES:
         return Storage(fs.LocalFileSystem(), "the local disk")
-    target = urlsplit(endpoint or "")
-    options: dict[str, Any] = {"endpoint_override": target.netloc, "scheme": target.scheme} if endpoint else {}
+    access = s3 or S3Access()
+    target = urlsplit(access.endpoint)
+    options = {"endpoint_override": target.netloc, "scheme": target.scheme} if access.endpoint else {}
     return Storage(
         fs.S3FileSystem(
-            access_key=access_key,
-            secret_key=secret_key,
-            region=region,
+            access_key=access.access_key or None,
+            secret_key=access.secret_key or None,
+            session_token=access.session_token or None,
+            region=access.region,
             connect_timeout=CONNECT_TIMEOUT_S,
             request_timeout=REQUEST_TIMEOUT_S,
             retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=2),
             **options,
         ),
-        f"S3 at {endpoint}" if endpoint else "S3",
+        f"S3 at {access.endpoint}" if access.endpoint else "S3",
     )

@@ -231,6 +231,6 @@ class ComposeBackend(Programs):
 
 def as_environment(settings: Settings) -> dict[str, str]:
     """`settings` as the variables that make the same ones in another process."""
-    plain = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in ("keys", "symbols")}
+    plain = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in ("keys", "symbols", "remote")}
     found = {f"LAKEHOUSE_{name.upper()}": str(value) for name, value in plain.items()}
     return {**found, "LAKEHOUSE_SYMBOLS": ",".join(settings.symbols)}

@@ -84,12 +84,7 @@ class ComposeJobs:
         return names.state_uri(self._settings, kind)
 
     def _storage(self) -> Storage:
-        keys = credentials.load(self._layout)
-        if keys is None:
+        s3 = credentials.s3_access(self._settings)
+        if s3 is None:
             raise LakehouseError(f"There is no lakehouse in {self._settings.home} yet; run `lakehouse-tui up` first.")
-        return open_storage(
-            self._settings.warehouse,
-            endpoint=self._settings.s3_endpoint,
-            access_key=keys.s3_access_key,
-            secret_key=keys.s3_secret_key,
-        )
+        return open_storage(self._settings.warehouse, s3)

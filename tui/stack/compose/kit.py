@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+from tui.model.access import S3Access
 from tui.model.checks import Check
 from tui.settings import Settings
 from tui.stack.compose import doctor, sql_client
@@ -13,7 +14,6 @@ from tui.stack.compose.backend import ComposeBackend
 from tui.stack.compose.job import ComposeJobs
 from tui.stack.compose.logs import ComposeLogs
 from tui.stack.local import credentials
-from tui.stack.local.credentials import Credentials
 from tui.stack.local.layout import Layout
 from tui.stack.local.producer import LocalProducer
 
@@ -44,9 +44,9 @@ class ComposeKit:
         """What brings the job to the cluster."""
         return ComposeJobs(self._settings)
 
-    def keys(self) -> Credentials | None:
-        """The keys of the object store; `None` before the first `up`."""
-        return credentials.load(Layout(self._settings.home))
+    def s3(self) -> S3Access | None:
+        """How the object store is reached; `None` before the first `up`."""
+        return credentials.s3_access(self._settings)
 
     def examine(self) -> Iterator[Check]:
         """Is this machine fit for it? One check after the other."""
@@ -54,7 +54,7 @@ class ComposeKit:
 
     def secrets(self) -> tuple[str, ...]:
         """Texts that no recording may hold."""
-        keys = self.keys()
+        keys = credentials.load(Layout(self._settings.home))
         return () if keys is None else (keys.s3_access_key, keys.s3_secret_key, keys.supervisor_password)
 
     def sql(self, file: Path | None) -> tuple[list[str], dict[str, str]]:

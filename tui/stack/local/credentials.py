@@ -7,7 +7,9 @@ import secrets
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from tui.model.access import S3Access
 from tui.model.errors import LakehouseError
+from tui.settings import Settings
 from tui.stack.local.layout import Layout, write_private
 
 
@@ -47,6 +49,14 @@ def ensure(layout: Layout) -> Credentials:
         )
         write_private(path(layout), json.dumps(asdict(known)))
     return known
+
+
+def s3_access(settings: Settings) -> S3Access | None:
+    """How the home's own S3 server is reached; `None` before the first `up`."""
+    keys = load(Layout(settings.home))
+    if keys is None:
+        return None
+    return S3Access(settings.s3_endpoint, access_key=keys.s3_access_key, secret_key=keys.s3_secret_key)
 
 
 def adopt(layout: Layout, s3_access_key: str, s3_secret_key: str) -> Credentials:

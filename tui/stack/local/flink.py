@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tui.model.access import S3Access
 from tui.model.errors import LakehouseError, UnavailableError
 from tui.settings import Settings
 from tui.stack import options
@@ -20,6 +21,7 @@ from tui.stack.local.layout import Layout, write_private
 from tui.stack.local.readiness import HOST, http_json
 from tui.stack.local.spec import ProgramSpec, java
 from tui.stack.restore_points import flink_uri
+from tui.stack.s3a import core_site
 
 if TYPE_CHECKING:
     from tui.stack.provision import Provisioned
@@ -35,6 +37,18 @@ def prepare(
     """Write Flink's home: links to the jars, configuration, and S3A's `core-site.xml` with the keys (mode 0600)."""
     home = layout.flink_home
     temporary = layout.data / "flink" / "tmp"
+    access = S3Access(settings.s3_endpoint, access_key=keys.s3_access_key, secret_key=keys.s3_secret_key)
+    lay_out(layout, provisioned)
+    values = _configuration(settings, layout, provisioned, internal)
+    write_private(home / "conf" / "config.yaml", "".join(f"{k}: {json.dumps(v)}\n" for k, v in values.items()))
+    write_private(home / "conf" / "log4j-console.properties", options.FLINK_LOG4J)
+    write_private(home / "conf" / "core-site.xml", core_site(access, temporary))
+
+
+def lay_out(layout: Layout, provisioned: Provisioned) -> None:
+    """Make Flink's home anew: links to the jars and to Flink's scripts, and an empty `conf`."""
+    home = layout.flink_home
+    temporary = layout.data / "flink" / "tmp"
     for outdated in (home / "lib", home / "conf", temporary):
         shutil.rmtree(outdated, ignore_errors=True)
     temporary.mkdir(mode=0o700)
@@ -48,10 +62,6 @@ def prepare(
     (home / "bin").symlink_to(provisioned.pyflink / "bin")  # where Flink's scripts look for each other
     for name in ("log4j-cli.properties", "log4j-session.properties"):
         shutil.copyfile(provisioned.pyflink / "conf" / name, home / "conf" / name)
-    values = _configuration(settings, layout, provisioned, internal)
-    write_private(home / "conf" / "config.yaml", "".join(f"{k}: {json.dumps(v)}\n" for k, v in values.items()))
-    write_private(home / "conf" / "log4j-console.properties", options.FLINK_LOG4J)
-    write_private(home / "conf" / "core-site.xml", _core_site(settings, layout, keys))
 
 
 def client_environment(layout: Layout, provisioned: Provisioned) -> dict[str, str]:
@@ -78,7 +88,7 @@ def client_program(name: str, layout: Layout, provisioned: Provisioned, argument
     log4j = (home / "conf" / "log4j-cli.properties").as_uri()
     flags = [f"-Dlog4j.configurationFile={log4j}", f"-Dlog.file={layout.logs / name}.log", "-XX:+UseSerialGC"]
     jars = [*sorted((home / "lib").rglob("*.jar")), *sorted((provisioned.pyflink / "opt").glob("flink-*.jar"))]
-    flags = [*_java_options(provisioned.pyflink).split(), *flags]
+    flags = [*java_options(provisioned.pyflink).split(), *flags]
     return java(layout, name, provisioned.java.home, flags, [*jars, home / "conf"], arguments)
 
 
@@ -128,7 +138,7 @@ def _program(
 ) -> ProgramSpec:
     home = layout.flink_home
     log4j = (home / "conf" / "log4j-console.properties").as_uri()
-    opened = _java_options(provisioned.pyflink).split()
+    opened = java_options(provisioned.pyflink).split()
     common = [*opened, f"-Dlog4j.configurationFile={log4j}", f"-Dlog.file={layout.logs / name}.log"]
     common.append(f"-Djava.io.tmpdir={layout.data / 'flink' / 'tmp'}")
     own = sorted((home / "lib").rglob("*.jar"), key=lambda jar: (jar.name.startswith("flink-dist"), str(jar)))
@@ -137,7 +147,7 @@ def _program(
     return ProgramSpec(name, argv, client_environment(layout, provisioned))
 
 
-def _java_options(pyflink: Path) -> str:
+def java_options(pyflink: Path) -> str:
     """The module openings that PyFlink's own configuration gives for Java 17."""
     path = pyflink / "conf" / "config.yaml"
     found = re.search(r"^ +all: (--add-.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
@@ -153,7 +163,7 @@ def _configuration(
     data = layout.data / "flink"
     return {
         **options.FLINK,
-        "env.java.opts.all": _java_options(provisioned.pyflink),
+        "env.java.opts.all": java_options(provisioned.pyflink),
         "jobmanager.rpc.address": HOST,
         "jobmanager.rpc.port": internal["jobmanager_rpc"],
         "jobmanager.bind-host": HOST,
@@ -171,20 +181,3 @@ def _configuration(
         "io.tmp.dirs": str(data / "tmp"),
         "web.tmpdir": str(data / "tmp"),
     }
-
-
-def _core_site(settings: Settings, layout: Layout, keys: Credentials) -> str:
-    """S3A's options (Hadoop 3.3.4) as a configuration file."""
-    values: dict[str, Any] = {
-        "fs.s3a.endpoint": settings.s3_endpoint,
-        "fs.s3a.access.key": keys.s3_access_key,
-        "fs.s3a.secret.key": keys.s3_secret_key,
-        "fs.s3a.buffer.dir": layout.data / "flink" / "tmp",
-        **options.S3A,
-    }
-    lines = [f"  <property><name>{k}</name><value>{_xml(str(v))}</value></property>" for k, v in values.items()]
-    return "\n".join(["<configuration>", *lines, "</configuration>", ""])
-
-
-def _xml(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

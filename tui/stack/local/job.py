@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import psutil
-
 from tui.model.errors import LakehouseError
 from tui.model.flink import Lineage, RestorePoint
-from tui.model.stack import Progress
 from tui.ports import ProgressSink
 from tui.resources import resource
 from tui.settings import Settings
 from tui.stack import restore_points, submitting
-from tui.stack.local import client_jvm, flink, processes, spec
+from tui.stack.local import client_jvm, flink, spec, submission
 from tui.stack.local.layout import Layout
 from tui.stack.provision import Provisioned, provisioned
-
-_SUBMIT_TIMEOUT_S = 120.0
 
 
 class LocalJobs:
@@ -59,17 +52,7 @@ class LocalJobs:
         command = [*self.program(found), *self.arguments(point)]
         jvm = client_jvm.environment(self._settings.cache, found, self._layout.flink_home / "lib")
         environment = spec.environment(self._layout, {**flink.client_environment(self._layout, found), **jvm})
-        log = self._layout.logs / "submit.log"
-        with log.open("w", encoding="utf-8") as stream:
-            process = subprocess.Popen(
-                command, env=environment, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
-            )
-        try:
-            self._wait(process, log, progress)
-        except BaseException:
-            _end_with_children(process.pid)
-            raise
-        job_id = submitting.job_id(log)
+        job_id = submission.run(command, environment, self._layout.logs / "submit.log", progress)
         self._lineage.append(job_id, point)
         return job_id
 
@@ -81,19 +64,6 @@ class LocalJobs:
         """The interpreter and the script."""
         return [str(found.flink_python), str(resource("jobs") / "kafka_to_iceberg.py")]
 
-    def _wait(self, process: subprocess.Popen[bytes], log: Path, progress: ProgressSink) -> None:
-        began = time.monotonic()
-        while process.poll() is None:
-            seconds = time.monotonic() - began
-            if seconds > _SUBMIT_TIMEOUT_S:
-                raise LakehouseError(
-                    f"The job was not submitted within {_SUBMIT_TIMEOUT_S:.0f} s; its words are in {log}."
-                )
-            progress(Progress("job", "compiling and submitting"))
-            time.sleep(0.05)
-        if process.returncode != 0:
-            raise LakehouseError(f"The job was not submitted: {submitting.reason(log)}; all of it is in {log}.")
-
     def arguments(self, point: RestorePoint | None) -> list[str]:
         """The job's settings as flags; `point` is where it continues."""
         place = {
@@ -102,12 +72,3 @@ class LocalJobs:
             "checkpoint-dir": restore_points.flink_uri(self._folder("checkpoints")),
         }
         return submitting.flags(self._settings, place, point)
-
-
-def _end_with_children(pid: int) -> None:
-    """PyFlink starts Java in a process group of its own, so go by parent, not by group."""
-    try:
-        parent = psutil.Process(pid)
-        processes.end([*parent.children(recursive=True), parent], term_wait_s=0)
-    except psutil.Error:
-        return

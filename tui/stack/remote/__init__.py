@@ -1,0 +1,1 @@
+"""A cluster that is already there: addresses only, nothing is started or stopped."""
