@@ -89,6 +89,15 @@ def test_what_keeps_running_is_said() -> None:
     assert all(text in said for text in ("kafka, s3, the producer and job kafka_to_iceberg", "/h", "down"))
 
 
+def test_where_others_run_the_services_nothing_is_offered_that_only_they_can_do() -> None:
+    steps = advice.first_steps(state(services=READY), frozenset({"submit"}))
+    assert [step.command for step in steps] == [None, None, "submit", "checkpoint"]
+    assert [step.done for step in steps] == [True, False, False, False]
+    said = advice.keeps_running(state(services=READY, jobs=(JOB,)), "/h", frozenset({"submit"}))
+    assert said == "Job kafka_to_iceberg keeps running; `lakehouse-tui` shows it again."
+    assert advice.keeps_running(state(services=READY), "/h", frozenset({"submit"})) == ""
+
+
 def test_questions_name_what_is_lost() -> None:
     class Nobody:
         pass

@@ -235,7 +235,7 @@ def parser() -> argparse.ArgumentParser:
 def _metavar(name: str) -> str:
     if name.endswith("_port"):
         return "PORT"
-    return {"project": "NAME", "iceberg": "1.7.0|1.10.0", "s3": "s3proxy|minio", "backend": "local|compose"}.get(
+    return {"project": "NAME", "iceberg": "1.7.0|1.10.0", "s3": "s3proxy|minio", "backend": "local|compose|remote"}.get(
         name, "SECONDS"
     )
 

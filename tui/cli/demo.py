@@ -49,6 +49,8 @@ def demo(settings: Settings, arguments: Namespace) -> int:
     A lakehouse that was up before is left running in any case.
     """
     options = given(arguments)
+    if "up" not in bootstrap.backend(settings).capabilities():
+        raise UsageError("The demo starts a lakehouse of its own, which this backend cannot: choose another --backend.")
     if not arguments.headless and on_terminal():
         return open_dashboard(settings, first=_action(settings, options), record=arguments.record)
     if arguments.record is not None:

@@ -13,6 +13,8 @@ from tui.model.iceberg import TableHistory
 from tui.model.kafka import TopicLag
 from tui.model.stack import ProducerStatus, Service, ServiceState
 
+OURS = frozenset({"up", "down", "produce"})
+"""The capabilities of a backend that runs its services itself."""
 PRODUCER_ENDED = frozenset({"stopped", "finished", "failed"})
 
 
@@ -85,14 +87,16 @@ def useful_actions(state: State) -> frozenset[str]:
     return frozenset(useful)
 
 
-def first_steps(state: State) -> tuple[Step, ...]:
-    """The way to the first candle, with what is done already."""
+def first_steps(state: State, capabilities: frozenset[str] = OURS) -> tuple[Step, ...]:
+    """The way to the first candle, with what is done already; what others do is only waited for."""
     lag: TopicLag | None = state.shown("lag").value
     written = lag is not None and any((p.high or 0) > 0 for p in lag.partitions)
     committed = _rows(state.shown("history.agg_1m").value) > 0
+    starts = Step("start Kafka, S3 and Flink", ready(state), "up")
+    feeds = Step("start the producer", producing(state) or written, "produce")
     return (
-        Step("start Kafka, S3 and Flink", ready(state), "up"),
-        Step("start the producer", producing(state) or written, "produce"),
+        starts if "up" in capabilities else Step("Kafka, S3 and Flink are reached", ready(state)),
+        feeds if "produce" in capabilities else Step("somebody writes trades to the topic", written),
         Step("submit the job", active_job(state) is not None or committed, "submit"),
         Step("checkpoint: it commits the first candles", committed, "checkpoint"),
     )
@@ -102,12 +106,14 @@ def _rows(history: TableHistory | None) -> int:
     return (history.current.total_records or 0) if history is not None and history.current is not None else 0
 
 
-def keeps_running(state: State, home: str) -> str:
-    """A sentence about what goes on after the dashboard is closed; empty where nothing does."""
+def keeps_running(state: State, home: str, capabilities: frozenset[str] = OURS) -> str:
+    """A sentence about what goes on after the dashboard is closed; empty where nothing of ours does."""
     running = [s.name for s in services(state) if s.state not in (ServiceState.STOPPED, ServiceState.FAILED)]
     if not running:
         return ""
     job = active_job(state)
+    if "down" not in capabilities:
+        return f"Job {job.name} keeps running; `lakehouse-tui` shows it again." if job else ""
     also = [*running, *(["the producer"] if producing(state) else []), *([f"job {job.name}"] if job else [])]
     return (
         f"Still running in {home}: {_listed(also)}. `lakehouse-tui` shows them again, `lakehouse-tui down` stops them."

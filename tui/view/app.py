@@ -316,4 +316,4 @@ class LakehouseApp(PromptApp):
 
     def action_quit_now(self) -> None:
         """End; the stack keeps running."""
-        self.exit(advice.keeps_running(self._polling.state, self.cockpit.home))
+        self.exit(advice.keeps_running(self._polling.state, self.cockpit.home, self.cockpit.capabilities))

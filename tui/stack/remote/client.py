@@ -17,6 +17,15 @@ from tui.stack.s3a import core_site
 
 HEADERS = "FLINK_REST_CLIENT_HEADERS"
 """Lines of `Name:value` that Flink's client adds to each request (FLIP-181, `RestClusterClient`)."""
+_CIPHERS = (
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+)
+"""Flink's own default, TLS_RSA_WITH_AES_128_CBC_SHA of TLS 1.2, is refused by today's servers."""
 _SHADED = "org.apache.flink.kafka.shaded."
 """Where `flink-sql-connector-kafka` has Kafka's own classes."""
 _MODULES = {"PLAIN": "plain.PlainLoginModule", "SCRAM": "scram.ScramLoginModule"}
@@ -73,6 +82,8 @@ def _trust(access: FlinkAccess, layout: Layout, found: Provisioned) -> dict[str,
         path = found.java.home / "lib" / "security" / "cacerts"  # its password is the same
     return {
         "security.ssl.rest.enabled": "true",
+        "security.ssl.protocol": "TLSv1.3,TLSv1.2",
+        "security.ssl.algorithms": ",".join(_CIPHERS),
         "security.ssl.rest.truststore": str(path),
         "security.ssl.rest.truststore-password": truststore.PASSWORD,
     }

@@ -44,7 +44,7 @@ ckpt in Iceberg is the checkpoint that a snapshot was committed with: the same n
         yield Container(
             KafkaPanel(id="panel-kafka"),
             FlinkPanel(id="panel-flink"),
-            CandlesPanel(id="panel-candles"),
+            CandlesPanel(id="panel-candles", capabilities=self.lakehouse.cockpit.capabilities),
             IcebergPanel(id="panel-iceberg"),
             id="panels",
         )

@@ -26,8 +26,9 @@ class CandlesPanel(Panel):
     TITLE = "Candles"
     SOURCES = ("live",)
 
-    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name
+    def __init__(self, *, id: str, capabilities: frozenset[str] = advice.OURS) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
+        self._capabilities = capabilities
         self._cursor: datetime | None = None
         self._layout: Layout | None = None
         self._drawn: tuple[tuple[object, ...], list[Text]] = ((), [])
@@ -60,7 +61,7 @@ class CandlesPanel(Panel):
         """The numbers of the newest candle (or of the one under the cursor), then the chart."""
         candles = _candles(state)
         if not candles:
-            return first_step_lines(state, now, width)[:height]
+            return first_step_lines(state, now, width, self._capabilities)[:height]
         notes = note_lines(state, now, width)
         at = next((n for n, c in enumerate(candles) if c.window_start == self._cursor), len(candles) - 1)
         head = head_line(candles[at], candles[at - 1] if at else None, width)
@@ -104,13 +105,13 @@ def _behind(view: LiveView) -> str | None:
     return f"The job is {fmt.count(view.behind)} messages behind: live candles start at {start}."
 
 
-def first_step_lines(state: State, now: datetime, width: int) -> list[Text]:
+def first_step_lines(state: State, now: datetime, width: int, capabilities: frozenset[str] = advice.OURS) -> list[Text]:
     """What is done on the way to the first candle, and which key does the next step."""
     if not advice.services(state):
         return absent(state, "supervisor", "the stack", state.shown("services"), now, width)
     lines = [Text("No candle yet. The way to the first one:", style="bold"), Text()]
     pending = True
-    for step in advice.first_steps(state):
+    for step in advice.first_steps(state, capabilities):
         if step.done:
             lines.append(Text(f"  ✓ {step.text}", style="dim"))
             continue
@@ -120,5 +121,5 @@ def first_step_lines(state: State, now: datetime, width: int) -> list[Text]:
         line.append(f" {step.text}", style="bold" if pending else "dim")
         lines.append(line)
         pending = False
-    running = any(step.done for step in advice.first_steps(state))
+    running = any(step.done for step in advice.first_steps(state, capabilities))
     return [*lines, Text(), *(note_lines(state, now, width) if running else [])]
