@@ -77,7 +77,7 @@ def clients(settings: Settings) -> Clients:
     return Clients(
         kafka=KafkaClient(settings.kafka_access, settings.topic, settings.group),
         flink=FlinkDetailClient(settings.flink_access, settings.topic),
-        lake=LakeClient(settings.warehouse, settings.database, s3),
+        lake=LakeClient(settings.warehouse, settings.database, s3, names=settings.table_names),
     )
 
 

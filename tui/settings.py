@@ -34,6 +34,7 @@ MIN_REFRESH_S, MAX_REFRESH_S = 0.2, 60.0
 PORTS = ("kafka_port", "flink_port", "s3_port", "s3_console_port")
 _ELSEWHERE = frozenset({"home", "cache", "remote"})
 """What is not set as one value of a layer."""
+_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _WAREHOUSE = re.compile(r"s3a://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/[^/].*")
 RECORDED = ("backend", "project", "iceberg", "s3", *PORTS)
@@ -59,6 +60,9 @@ class Settings:
     partitions: int = 3
     warehouse: str = "s3a://warehouse/iceberg"
     database: str = "lakehouse"
+    raw_table: str = "raw_trades"
+    candle_table: str = "agg_1m"
+    bad_table: str = "bad_trades"
     parallelism: int = 2
     task_slots: int = 4
     checkpoint_interval_s: int = 60
@@ -107,6 +111,11 @@ class Settings:
         return found[1]
 
     @property
+    def table_names(self) -> dict[str, str]:
+        """What the tables that are called raw_trades, agg_1m and bad_trades everywhere else are called in the lake."""
+        return {"raw_trades": self.raw_table, "agg_1m": self.candle_table, "bad_trades": self.bad_table}
+
+    @property
     def stack_file(self) -> Path:
         """Where `up` records what the stack was started with (JSON, keys of `RECORDED`); `down` removes it."""
         return self.home / "run" / "stack.json"
@@ -136,6 +145,7 @@ def load(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | No
         remote_settings.check(settings.remote)
     else:
         _check_ports(settings)
+    _check_tables(settings)
     _ = settings.bucket  # a warehouse without one is a mistake of every command, not only of `up`
     return settings
 
@@ -237,6 +247,15 @@ def _choice(origin: str, name: str, raw: Any) -> str:
         wanted = f"one of {', '.join(allowed)}" if allowed else "a text"
         raise UsageError(f"{origin}: {name} must be {wanted}, not {raw!r}.")
     return raw
+
+
+def _check_tables(settings: Settings) -> None:
+    names = settings.table_names
+    for name in names.values():
+        if not _TABLE.fullmatch(name):
+            raise UsageError(f"A table's name must be letters, digits and _, not {name!r}.")
+    if len(set(names.values())) < len(names):
+        raise UsageError(f"raw_table, candle_table and bad_table must differ: {', '.join(names.values())}.")
 
 
 def _check_ports(settings: Settings) -> None:

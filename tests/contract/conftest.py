@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.integration.conftest import new_settings, silent
 from tui import bootstrap
-from tui.settings import Settings
+from tui.settings import Settings, load
+from tui.stack.local import kafka
 
-BACKENDS = ("local", pytest.param("compose", marks=pytest.mark.compose))
+BACKENDS = ("local", "remote", pytest.param("compose", marks=pytest.mark.compose))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,6 +32,26 @@ def local_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting
         yield found
     finally:
         bootstrap.backend(found).down(silent)
+
+
+@pytest.fixture(scope="session")
+def remote_settings(local_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A second home that knows the local stack by its addresses; topic, group and database are its own."""
+    s3 = bootstrap.kit(local_settings).s3()
+    assert s3 is not None
+    kafka.ensure_topic(replace(local_settings, topic="remote"), 30)
+    return load(
+        {"home": tmp_path_factory.mktemp("elsewhere"), "backend": "remote"},
+        {
+            **os.environ,
+            **{f"LAKEHOUSE_{name}": "remote" for name in ("TOPIC", "GROUP", "DATABASE")},
+            "LAKEHOUSE_REMOTE_KAFKA": local_settings.kafka,
+            "LAKEHOUSE_REMOTE_FLINK": local_settings.flink,
+            "LAKEHOUSE_REMOTE_S3": local_settings.s3_endpoint,
+            "LAKEHOUSE_REMOTE_S3_ACCESS_KEY": s3.access_key,
+            "LAKEHOUSE_REMOTE_S3_SECRET_KEY": s3.secret_key,
+        },
+    )
 
 
 @pytest.fixture(scope="session", params=BACKENDS)

@@ -64,6 +64,15 @@ def test_a_warehouse_outside_a_bucket_is_refused(tmp_path: Path, warehouse: str)
         load({"warehouse": warehouse}, env(tmp_path))
 
 
+def test_the_tables_may_have_other_names(tmp_path: Path) -> None:
+    found = load({}, env(tmp_path, LAKEHOUSE_CANDLE_TABLE="candles"))
+    assert found.table_names == {"raw_trades": "raw_trades", "agg_1m": "candles", "bad_trades": "bad_trades"}
+    with pytest.raises(UsageError, match="letters, digits and _, not 'a-b'"):
+        load({}, env(tmp_path, LAKEHOUSE_RAW_TABLE="a-b"))
+    with pytest.raises(UsageError, match="raw_table, candle_table and bad_table must differ"):
+        load({}, env(tmp_path, LAKEHOUSE_RAW_TABLE="agg_1m"))
+
+
 def test_an_unknown_key_in_the_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "lakehouse.toml").write_text("kafkaport = 1\n")
     with pytest.raises(UsageError, match=r"lakehouse\.toml: there is no setting 'kafkaport'"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # heavy; imported where rows are read
     from tui.clients.lake.manifests import Manifests
     from tui.clients.lake.scan import Batches, Between
 
+_CANDLE_TABLE = "agg_1m"
 _CANDLES = 5_000
 _LISTS = 8
 
@@ -31,7 +32,7 @@ class LakeClient:
 
     `warehouse` is a URI (`s3a://bucket/path`, `file:///path`) or a local path. Opening
     reads nothing; every read sees the newest committed metadata. What was read of files that never change is kept,
-    within bounds.
+    within bounds. `names` are those of tables that are not called raw_trades, agg_1m or bad_trades.
     """
 
     def __init__(
@@ -40,12 +41,13 @@ class LakeClient:
         database: str,
         s3: S3Access | None = None,
         *,
-        candle_table: str = "agg_1m",
+        names: Mapping[str, str] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._storage = open_storage(warehouse, s3)
         self._root = f"{path_of(warehouse)}/{database}"
-        self._candle_table = candle_table
+        self._names = names or {}
+        self._candle_table = self._names.get(_CANDLE_TABLE, _CANDLE_TABLE)
         self._clock = clock
         self._tables = Tables(self._storage, self._root)
         self._manifests: Manifests | None = None
@@ -57,7 +59,7 @@ class LakeClient:
 
     @property
     def candle_table(self) -> str:
-        """The name of the table of candles."""
+        """The name that the table of candles has."""
         return self._candle_table
 
     @property
@@ -67,7 +69,7 @@ class LakeClient:
 
     def metadata(self, table: str) -> TableMetadata:
         """The newest metadata of `table`; raises `NotFoundError`, `UnavailableError`."""
-        return self._tables.newest(table)
+        return self._tables.newest(self._names.get(table, table))
 
     def history(self, table: str) -> TableHistory:
         """Snapshots of `table`, oldest first; raises `NotFoundError`, `UnavailableError`."""
@@ -142,7 +144,7 @@ class LakeClient:
         `after` only.
         """
         taken_at = self._clock()
-        meta = self.metadata(self._candle_table)
+        meta = self.metadata(_CANDLE_TABLE)
         wanted = meta.current_id if snapshot_id is None else snapshot_id
         if wanted is None:
             return CandleSet(None, taken_at, ())

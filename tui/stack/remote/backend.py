@@ -20,6 +20,7 @@ from tui.stack.local.layout import Layout
 from tui.stack.remote import aws
 
 NOT_OURS = "The remote backend starts and stops nothing: its services belong to somebody else"
+SERVICES = (kafka.NAME, s3.NAME, flink.JOBMANAGER, flink.TASKMANAGER)
 SUBMIT = "submit"
 PROBE_S = 3.0
 """How long a service may take to answer before it counts as not reachable."""
@@ -82,8 +83,10 @@ class RemoteBackend:
     def log(self, service: str, *, follow: bool = False, lines: int = 200) -> Iterator[str]:
         """The words of the last submission; every other log is where the service runs."""
         path = self._layout.logs / f"{service}.log"
-        if service != SUBMIT:
+        if service in SERVICES:
             raise NotFoundError(f"The log of {service} is where it runs; here is only that of the last {SUBMIT}.")
+        if service != SUBMIT or not path.exists():
+            raise NotFoundError(f"There is no service {service} with a log here; there is {SUBMIT}, after one.")
         return logs.follow(path, lines) if follow else iter(logs.last_lines(path, lines))
 
     def revive(self) -> tuple[str, ...]:

@@ -139,14 +139,19 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def _tables(settings: Settings) -> str:
-    lake = LakeClient(settings.warehouse, settings.database, aws.access(settings.remote, os.environ))
+    lake = LakeClient(
+        settings.warehouse,
+        settings.database,
+        aws.access(settings.remote, os.environ),
+        names=settings.table_names,
+    )
     parts = []
-    for table in ("raw_trades", "agg_1m", "bad_trades"):
+    for table, name in settings.table_names.items():
         try:
             current = lake.history(table).current
         except NotFoundError:
             continue
-        parts.append(f"{table} {current.total_records or 0:,} rows" if current else f"{table} empty")
+        parts.append(f"{name} {current.total_records or 0:,} rows" if current else f"{name} empty")
     return ", ".join(parts) or "no tables yet: the job makes them"
 
 
