@@ -23,7 +23,6 @@ from tests.integration.conftest import Lab, free_ports, silent, until
 from tui import bootstrap, settings
 from tui.model.errors import UnavailableError, UsageError
 from tui.settings import Settings
-from tui.stack.doctor import examine
 from tui.stack.local import credentials, kafka
 from tui.stack.local.layout import Layout
 from tui.stack.provision import provisioned
@@ -100,7 +99,7 @@ def the_whole_way(lab: Lab, remote: Lab) -> None:
 
 def test_a_plain_cluster_is_read_and_driven_by_its_addresses(lab: Lab, plain: Lab) -> None:
     the_whole_way(lab, plain)
-    failed = [c for c in examine(plain.settings) if not c.ok]
+    failed = [c for c in bootstrap.kit(plain.settings).examine() if not c.ok]
     assert not failed, failed
     services = {s.name: s for s in bootstrap.backend(plain.settings).services()}
     assert all(s.healthy for s in services.values()), services
@@ -202,7 +201,7 @@ def test_a_guarded_cluster_is_read_and_driven(fort: Fort, tmp_path: Path) -> Non
     remote.assert_verified()
     remote.control.cancel()
     assert remote.control.submit(silent).restored is not None
-    checks = {c.name: c for c in examine(remote.settings)}
+    checks = {c.name: c for c in bootstrap.kit(remote.settings).examine()}
     assert not [c for c in checks.values() if not c.ok]
     assert checks["tables"].actual.startswith("ticks "), checks["tables"]
     assert all(s.healthy for s in bootstrap.backend(remote.settings).services())
@@ -238,7 +237,7 @@ def test_each_wrong_key_has_a_sentence(fort: Fort, tmp_path: Path) -> None:
     for case, words in cases.items():
         name, value = case.split("=", 1)
         found = fort.remote(tmp_path, **{f"LAKEHOUSE_REMOTE_{name}": value})
-        told[case] = [f"{c.name}: {c.actual}. {c.detail}" for c in examine(found) if not c.ok]
+        told[case] = [f"{c.name}: {c.actual}. {c.detail}" for c in bootstrap.kit(found).examine() if not c.ok]
         assert len(told[case]) >= 1, (case, told)
         assert any(words in line for line in told[case]), (case, told[case])
         services = {s.name: s.detail or "" for s in bootstrap.backend(found).services() if not s.healthy}
@@ -248,4 +247,4 @@ def test_each_wrong_key_has_a_sentence(fort: Fort, tmp_path: Path) -> None:
     plain = replace(plain, remote=replace(plain.remote, kafka_password=PASSWORD))
     assert sorted(bootstrap.clients(plain).kafka.partition_ids()) == [0, 1, 2]
     fort.guard.forbidden = True
-    assert any("403" in c.detail for c in examine(plain) if not c.ok)
+    assert any("403" in c.detail for c in bootstrap.kit(plain).examine() if not c.ok)

@@ -172,12 +172,40 @@ def test_produce_in_the_foreground_is_the_producer_itself(tmp_path: Path, monkey
     assert "--status-file" not in became
 
 
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["up"], "The remote backend starts and stops nothing"),
+        (["down"], "The remote backend starts and stops nothing"),
+        (["down", "--purge", "--yes"], "The remote backend starts and stops nothing"),
+        (["demo", "--headless"], "choose another --backend"),
+    ],
+)
+def test_what_the_remote_backend_does_not_offer_is_wrong_usage(
+    command: list[str],
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("KAFKA", "FLINK"):
+        monkeypatch.setenv(f"LAKEHOUSE_REMOTE_{name}", "127.0.0.1:1" if name == "KAFKA" else "http://127.0.0.1:1")
+    assert cli.run([*command, "--backend", "remote", "--home", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert sentence in said.err
+    assert not list(tmp_path.iterdir())
+
+
 class Stack:
     """A backend whose services are in one state; counts how often it was taken down."""
 
     def __init__(self, state: ServiceState) -> None:
         self.state = state
         self.downs = 0
+
+    def capabilities(self) -> frozenset[str]:
+        return frozenset({"up", "down"})
 
     def services(self) -> tuple[Service, ...]:
         return (Service("kafka", ServiceState.STOPPED), Service("s3", self.state))

@@ -52,11 +52,11 @@ def client(settings: Settings) -> Iterator[Check]:
 
 
 def machine(
-    settings: Settings, disk_needed: int, *, running: bool = False, memory: int = MEMORY_NEEDED_BYTES
+    settings: Settings, disk_needed: int, *, running: bool = False, memory: int | None = None
 ) -> Iterator[Check]:
-    """Folders with `disk_needed` bytes free, so much memory unless the stack is `running` already, and the clock."""
+    """Folders with `disk_needed` bytes free, `memory` (else the stack's) unless it is `running`, and the clock."""
     yield from _folders(settings, disk_needed)
-    yield _memory(0 if running else memory)
+    yield _memory(0 if running else memory or MEMORY_NEEDED_BYTES)
     yield _clock()
 
 
@@ -104,7 +104,7 @@ def _memory(needed: int) -> Check:
     """`needed` is nothing more while the stack runs already."""
     available = psutil.virtual_memory().available
     ok = available >= needed
-    detail = "" if ok else "The stack takes about 2 GB; close something first."
+    detail = "" if ok else "Close something first: so much is used while it runs."
     return Check("memory", ok, f"{_gb(needed)} available", f"{_gb(available)} available", detail)
 
 
