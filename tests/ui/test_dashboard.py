@@ -181,6 +181,24 @@ async def test_read_only_disables_every_action(fake: Fake) -> None:
         assert " s  submit" not in screen_text(pilot.app)
 
 
+async def test_services_of_others_are_neither_started_nor_stopped_from_here(fake: Fake) -> None:
+    fake.says["live"] = UnavailableError("Nothing yet.")
+    theirs = {"capabilities": frozenset({"submit"}), "backend": "remote"}
+    async with fake.app(**theirs).run_test(size=(200, 60)) as pilot:
+        await until_shown(pilot, "remote")
+        await until_shown(pilot, "✓ Kafka, S3 and Flink are reached")
+        bar = screen_text(pilot.app).splitlines()[-1].split()
+        assert "cancel" in bar
+        assert not {"d", "P"} & set(bar)
+        for key in "udpP":
+            await pilot.press(key)
+            assert not isinstance(pilot.app.screen, Confirm)
+        assert "this backend does not offer it" in told(pilot.app)
+        assert fake.actions.done == []
+        await pilot.press("q")
+    assert pilot.app.return_value == "Job kafka_to_iceberg keeps running; `lakehouse-tui` shows it again."
+
+
 async def test_pause_freezes_the_display_and_not_the_polling(fake: Fake) -> None:
     async with fake.app(refresh_interval_s=0.2).run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, "48,120")

@@ -98,7 +98,7 @@ COMMANDS = (
             JSON,
         ),
     ),
-    Command("doctor", "doctor:doctor", "is this machine fit: Python, Java, disk, memory, ports, clock", (JSON,)),
+    Command("doctor", "doctor:doctor", "is this machine fit; of a remote cluster, is each connection", (JSON,)),
     Command(
         "produce",
         "produce:produce",

@@ -31,7 +31,7 @@ def up(settings: Settings, arguments: Namespace) -> int:
 
 def down(settings: Settings, arguments: Namespace) -> int:
     """Stop everything; with `--purge` delete the data too."""
-    if arguments.purge:
+    if arguments.purge and "purge" in bootstrap.backend(settings).capabilities():
         question = f"This deletes every trade, table and checkpoint in {settings.home}. Go on?"
         if not confirm(question, yes=arguments.yes):
             say("Nothing was stopped or deleted.")
