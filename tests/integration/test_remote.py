@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
 import pytest
 from confluent_kafka.admin import (
     AdminClient,
@@ -196,7 +198,9 @@ def test_a_guarded_cluster_is_read_and_driven(fort: Fort, tmp_path: Path) -> Non
     assert SCRAM_PASSWORD not in " ".join(run_producer)
     subprocess.run(run_producer, check=True, timeout=60)
     assert sum(p.high or 0 for p in Lab(plain).clients.kafka.lag().partitions) == TRADES
-    assert remote.control.submit(silent).restored is None
+    seen: set[str] = set()
+    assert remote.control.submit(lambda _: seen.update(_command_lines())).restored is None
+    assert any("kafka_to_iceberg.py" in line for line in seen)
     remote.committed(TRADES)
     remote.assert_verified()
     remote.control.cancel()
@@ -208,9 +212,17 @@ def test_a_guarded_cluster_is_read_and_driven(fort: Fort, tmp_path: Path) -> Non
     assert {status for status, _ in fort.guard.seen} <= {200, 202, 404}
     secrets = bootstrap.kit(remote.settings).secrets()
     assert SCRAM_PASSWORD in secrets
+    assert not [line for line in seen for secret in secrets if secret in line]
     assert _holding(remote.settings.home, secrets) <= {"core-site.xml", "kafka-producer.json"}
     assert not any(secret in repr(remote.settings) for secret in secrets)
     remote.control.cancel()
+
+
+def _command_lines() -> Iterator[str]:
+    """Those of every process that this one has started, as all users of the machine can read them."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            yield " ".join(process.cmdline())
 
 
 def _holding(home: Path, secrets: tuple[str, ...]) -> set[str]:
