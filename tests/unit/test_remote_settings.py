@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tui import bootstrap
 from tui.model.errors import UsageError
 from tui.model.remote import SECRETS
 from tui.settings import Settings, load
@@ -77,6 +78,19 @@ def test_secrets_are_in_no_text_of_the_settings(tmp_path: Path) -> None:
         assert SECRET not in repr(value)
         assert SECRET not in str(value)
     assert found.kafka_access.properties()["sasl.password"] == f"{SECRET}-kafka_password"
+
+
+def test_a_recording_hides_every_secret_also_those_of_a_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "aws").write_text("[lab]\naws_access_key_id = AKIALAB\naws_secret_access_key = profile-secret\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    found = loaded(tmp_path, LAKEHOUSE_REMOTE_FLINK_TOKEN=SECRET, LAKEHOUSE_REMOTE_S3_PROFILE="lab")
+    hidden = bootstrap._hidden(found)
+    assert {hidden.get(text) for text in (SECRET, "AKIALAB", "profile-secret")} == {"•••"}
+    gone = loaded(tmp_path, LAKEHOUSE_REMOTE_FLINK_TOKEN=SECRET, LAKEHOUSE_REMOTE_S3_PROFILE="nobody")
+    assert bootstrap._hidden(gone)[SECRET] == "•••"
 
 
 SASL = {"KAFKA_SECURITY": "SASL_SSL", "KAFKA_SASL": "PLAIN", "KAFKA_USERNAME": "u", "KAFKA_PASSWORD": "p"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tui.clients.lake.storage import Storage, open_storage
+from tui.model.access import S3Access
 from tui.model.errors import UnavailableError
 from tui.stack import s3_points
 
@@ -53,6 +54,6 @@ def test_points_come_oldest_first_and_incomplete_ones_are_passed_over(storage: S
 
 
 def test_an_object_store_that_is_away_is_said() -> None:
-    away = open_storage("s3a://warehouse/iceberg", endpoint="http://127.0.0.1:1", access_key="a", secret_key="b")
+    away = open_storage("s3a://warehouse/iceberg", S3Access("http://127.0.0.1:1", access_key="a", secret_key="b"))
     with pytest.raises(UnavailableError, match="refuses the connection"):
         s3_points.find(away, "s3a://warehouse/flink/checkpoints/lake", "s3a://warehouse/flink/savepoints/lake")
