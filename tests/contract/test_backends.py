@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -124,7 +125,8 @@ def test_the_way_of_the_trades(stack: Settings) -> None:
     _, savepoint = control.savepoint()
     third = control.submit(silent)
     assert third.restored is not None
-    assert (third.restored.kind, third.restored.path) == ("savepoint", savepoint.removesuffix("/"))
+    name = Path(savepoint).name  # Flink writes a path of this machine with one slash
+    assert (third.restored.kind, Path(third.restored.path).name) == ("savepoint", name)
     control.checkpoint(silent)
     assert verified(stack) == []
     control.cancel()
