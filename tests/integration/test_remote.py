@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str
         env={**os.environ, **env},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
 
 
@@ -99,8 +100,19 @@ def the_whole_way(lab: Lab, remote: Lab) -> None:
     assert len(remote.control.jobs.lineage().parents) == 3
 
 
-def test_a_plain_cluster_is_read_and_driven_by_its_addresses(lab: Lab, plain: Lab) -> None:
+READING = ("status", "doctor", "lag", "jobs", "snapshots", "candles", "verify")
+
+
+def test_a_plain_cluster_is_read_and_driven_by_its_addresses(lab: Lab, plain: Lab, tmp_path: Path) -> None:
     the_whole_way(lab, plain)
+    _, env = second_home(tmp_path, lab)
+    for command in READING:
+        done = run(env, command, "--json")
+        assert (done.returncode, done.stderr) == (0, ""), (command, done.stdout)
+        assert json.loads(done.stdout)
+    (tmp_path / "show.sql").write_text("SHOW TABLES;\n")
+    shown = run(env, "sql", "-f", str(tmp_path / "show.sql"))
+    assert {"raw_trades", "agg_1m", "bad_trades"} <= set(shown.stdout.split()), shown
     failed = [c for c in bootstrap.kit(plain.settings).examine() if not c.ok]
     assert not failed, failed
     services = {s.name: s for s in bootstrap.backend(plain.settings).services()}
