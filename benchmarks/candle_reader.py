@@ -30,6 +30,7 @@ def ours(wanted: dict[str, Any]) -> Read:
         importlib.import_module(f"tui.clients.lake.{part}")
     from tui.clients.lake import LakeClient
     from tui.clients.lake.storage import Stamp, Storage
+    from tui.model.access import S3Access
 
     counts = {"read": 0, "looked": 0}
 
@@ -54,7 +55,8 @@ def ours(wanted: dict[str, Any]) -> Read:
             counts["looked"] += len(asked)
             return super().stamps(asked)
 
-    lake = LakeClient(**wanted["lake"])
+    s3 = S3Access(**wanted["s3"]) if wanted["s3"] else None
+    lake = LakeClient(wanted["warehouse"], wanted["database"], s3)
     lake._storage.__class__ = Counting  # the client makes its own
 
     def read(_newest: int) -> tuple[Rows, int, int]:

@@ -132,12 +132,12 @@ class Table:
         if name == OURS_S3:
             keys = credentials.load(Layout(stack.home))
             assert keys is not None
-            place = {"warehouse": stack.warehouse, "database": stack.database, "endpoint": stack.s3_endpoint}
-            place |= {"access_key": keys.s3_access_key, "secret_key": keys.s3_secret_key}
-            return Reader([*program, "ours"], {"lake": place}, os.environ)
+            s3 = {"endpoint": stack.s3_endpoint, "access_key": keys.s3_access_key, "secret_key": keys.s3_secret_key}
+            place = {"warehouse": stack.warehouse, "database": stack.database, "s3": s3}
+            return Reader([*program, "ours"], place, os.environ)
         if name == OURS:
-            place = {"warehouse": str(folder.parent.parent), "database": stack.database}
-            return Reader([*program, "ours"], {"lake": place}, os.environ)
+            place = {"warehouse": str(folder.parent.parent), "database": stack.database, "s3": None}
+            return Reader([*program, "ours"], place, os.environ)
         if name == DUCKDB:
             return Reader([*program, "duckdb"], {"folder": str(folder)}, os.environ)
         found = provisioned(stack)

@@ -19,6 +19,7 @@ from tui.clients.lake.growing import GrowingDocument
 from tui.clients.lake.metadata import TableMetadata, load, locate
 from tui.clients.lake.scan import Between
 from tui.clients.lake.storage import Stamp, Storage, open_storage
+from tui.model.access import S3Access
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
@@ -267,7 +268,7 @@ def test_a_look_for_files_that_are_not_there_lists_nothing() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), NoListing) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         endpoint = f"http://127.0.0.1:{server.server_address[1]}"
-        storage = open_storage("s3a://warehouse/x", endpoint=endpoint, access_key="k", secret_key="s")
+        storage = open_storage("s3a://warehouse/x", S3Access(endpoint, access_key="k", secret_key="s"))
         assert storage.existing(["warehouse/x/a", "warehouse/x/b"]) == ()
         assert sorted(NoListing.asked) == ["HEAD /warehouse/x/a", "HEAD /warehouse/x/b"]
         server.shutdown()

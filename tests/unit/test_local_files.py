@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import stat
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -152,8 +154,15 @@ def test_write_private_replaces_whole_files(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def below_outgoing_ports() -> socket.socket:
+    """A server on a port that nobody gets by chance as soon as it is free again."""
+    while True:
+        with suppress(OSError):
+            return socket.create_server(("127.0.0.1", random.randrange(11_000, 19_000)))
+
+
 def test_a_taken_port_is_known_with_its_holder() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with below_outgoing_ports() as server:
         port = server.getsockname()[1]
         assert not ports.is_free(port)
         assert ports.holder(port).pid == os.getpid()
