@@ -28,3 +28,9 @@ def compose_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setti
     """The session's stack in containers, up and ready."""
     with containers.stack(tmp_path_factory.mktemp("containers")) as found:
         yield found
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if WITH_A_STACK.intersection(Path(item.fspath).parts):
+            item.add_marker(pytest.mark.xdist_group("stack"))

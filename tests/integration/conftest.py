@@ -33,7 +33,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = Path(item.fspath)
         if "integration" in path.parts:
             item.add_marker("integration")
-            item.add_marker(pytest.mark.xdist_group("stack"))  # one after the other, beside the tests that need none
             if path.stem in PIPELINE:
                 item.add_marker("pipeline")
 
