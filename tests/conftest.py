@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import containers
 from tui.settings import CHOICES, Settings
+
+WITH_A_STACK = ("tests/contract/", "tests/integration/")
+"""Tests that run one after the other, beside those that need no stack."""
+
+
+class Side(LoadScopeScheduling):
+    """Gives all tests that need a stack to one worker, the others by file to whoever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "stack" if nodeid.startswith(WITH_A_STACK) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Side:
+    return Side(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,9 +44,3 @@ def compose_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setti
     """The session's stack in containers, up and ready."""
     with containers.stack(tmp_path_factory.mktemp("containers")) as found:
         yield found
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if WITH_A_STACK.intersection(Path(item.fspath).parts):
-            item.add_marker(pytest.mark.xdist_group("stack"))
