@@ -28,7 +28,8 @@ class Terminal:
         self.output = b""
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
-            os.execvpe(command[0], list(command), {**env, "TERM": "xterm-256color", "COLORTERM": "truecolor"})
+            kept = {name: value for name, value in env.items() if name not in ("COLUMNS", "LINES")}
+            os.execvpe(command[0], list(command), {**kept, "TERM": "xterm-256color", "COLORTERM": "truecolor"})
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
         threading.Thread(target=self._read, daemon=True).start()
 

@@ -110,7 +110,8 @@ def deletes(lab: Lab, table: Table) -> Counter[str]:
     found = Counter({"position delete files": len(positions), "equality delete files": len(equalities)})
     for file in (f for f in files if f.content == DATA):
         own = {ids: keys(file, ids) for ids in {e.equality_ids for e, _ in equalities}}
-        later = (g & own[e.equality_ids] for e, g in equalities if e.sequence > file.sequence and e.scope == file.scope)
+        newer = [(e, g) for e, g in equalities if e.sequence > file.sequence and e.scope in (None, file.scope)]
+        later = (gone & own[e.equality_ids] for e, gone in newer)
         by_position, by_equality = file.uri in named, any(later)
         found.update({"data files": 1, "by position": by_position, "by equality": by_equality})
         found["by both"] += by_position and by_equality

@@ -42,7 +42,7 @@ async def test_unknown_is_a_dash_and_one_broken_partition_hides_no_other(fake: F
     async with fake.app().run_test(size=(120, 40)) as pilot:
         await until_shown(pilot, "1: the partition has no leader")
         rows = [line for line in screen_text(pilot.app).splitlines() if line.startswith(("│0 ", "│1 "))]
-        assert rows[0].split("│")[1].split() == ["0", "7", "–", "–", "–", "–"]
+        assert set(rows[0].split("│")[1].split()[2:]) == {"–"}
         assert set(rows[1].split("│")[1].split()[1:]) == {"–"}
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -15,7 +16,9 @@ from tenacity.nap import sleep_using_event
 
 from tui.model.errors import CancelledError, LakehouseError, UnavailableError
 from tui.model.stack import Progress
-from tui.ports import ProgressSink
+
+if TYPE_CHECKING:  # images have this module and not the ports
+    from tui.ports import ProgressSink
 
 ATTEMPTS = 6
 TIMEOUT_S = (10, 10)

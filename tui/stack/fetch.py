@@ -13,10 +13,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tui.model.stack import Progress
-from tui.ports import ProgressSink
 from tui.stack.cache import disk_errors, gather, locked, require_space
+
+if TYPE_CHECKING:  # images have this module and not the ports
+    from tui.ports import ProgressSink
 
 STEP = "jars"
 THREADS = 4
