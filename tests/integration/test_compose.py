@@ -99,9 +99,14 @@ def test_the_labs_own_commands(own_home: Settings) -> None:
     until(lambda: control.active_job() is not None, "the job runs")
     job = control.require_job()
     control.control.wait_running(job.id, 60)
-    control.checkpoint(silent)
+
+    def all_committed() -> bool:
+        control.checkpoint(silent)
+        return sum(p.committed or 0 for p in bootstrap.clients(stack).kafka.lag().partitions) == 300
+
+    until(all_committed, "every message is committed")
     sql = "CREATE CATALOG c WITH ('type'='iceberg','catalog-type'='hadoop','warehouse'='s3a://warehouse/iceberg');\n"
-    sql += "SET 'execution.runtime-mode'='batch'; SET 'sql-client.execution.result-mode'='tableau';\n"
+    sql += "SET 'execution.runtime-mode'='batch';\nSET 'sql-client.execution.result-mode'='tableau';\n"
     sql += "SELECT COUNT(*) AS `n` FROM `c`.`lakehouse`.`raw_trades`;\n"
     answer = docker("exec", "-i", jobmanager, "./bin/sql-client.sh", text=sql)
     assert re.search(r"\b300\b", answer), answer[-2000:]
