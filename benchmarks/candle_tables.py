@@ -151,6 +151,7 @@ class Replay:
             "refs": {"main": main},
             "snapshots": snapshots,
             "snapshot-log": self._document["snapshot-log"][: self._count],
+            "metadata-log": [],  # its entries are of after the last commit, which Iceberg's own reader refuses
         }
         version = self._count + 1
         text = json.dumps(document, indent=2, separators=(",", " : "))

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import new_settings, silent
+from tests.integration.conftest import Lab, new_settings, silent
+from tests.integration.test_remote import fortified
 from tui import bootstrap
 from tui.settings import Settings, load
 from tui.stack.local import kafka
 
-BACKENDS = ("local", "remote", pytest.param("compose", marks=pytest.mark.compose))
+BACKENDS = ("local", "remote", "guarded", pytest.param("compose", marks=pytest.mark.compose))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,6 +53,15 @@ def remote_settings(local_settings: Settings, tmp_path_factory: pytest.TempPathF
             "LAKEHOUSE_REMOTE_S3_SECRET_KEY": s3.secret_key,
         },
     )
+
+
+@pytest.fixture(scope="session")
+def guarded_settings(local_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The same behind TLS and logins: a Kafka of its own, and a proxy before Flink."""
+    folder = tmp_path_factory.mktemp("guarded")
+    own = Lab(replace(local_settings, topic="guarded", group="guarded", database="guarded"))
+    with fortified(own, folder) as fort:
+        yield fort.remote(folder, LAKEHOUSE_RAW_TABLE="raw_trades", LAKEHOUSE_CANDLE_TABLE="agg_1m")
 
 
 @pytest.fixture(scope="session", params=BACKENDS)

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -170,15 +170,21 @@ class Fort:
 
 @pytest.fixture
 def fort(lab: Lab, tmp_path: Path) -> Iterator[Fort]:
+    with fortified(lab, tmp_path) as found:
+        yield found
+
+
+@contextmanager
+def fortified(lab: Lab, folder: Path) -> Iterator[Fort]:
     """The fort; its Kafka has the lab's topic and a user for SCRAM."""
-    authority = Authority(tmp_path)
+    authority = Authority(folder)
     found = provisioned(lab.settings)
     assert found is not None
     pair = f"{FLINK_USER}:{FLINK_PASSWORD}".encode()
     basic = f"Basic {base64.b64encode(pair).decode()}"
     guard = Guard(lab.settings.flink, authority.server_context(), basic, prefix="/flink")
     ports = free_ports(3)
-    kafka_home = replace(lab.settings, home=tmp_path / "kafka")
+    kafka_home = replace(lab.settings, home=folder / "kafka")
     try:
         with secure_kafka(kafka_home, found, authority, ports, {USER: PASSWORD}) as address:
             plain = replace(kafka_home, kafka_port=ports[0])
@@ -189,7 +195,7 @@ def fort(lab: Lab, tmp_path: Path) -> Iterator[Fort]:
                     SCRAM_USER, ScramCredentialInfo(kind, 4096), SCRAM_PASSWORD.encode()
                 )
                 admin.alter_user_scram_credentials([wanted])[SCRAM_USER].result(30)
-            yield Fort(Lab(replace(lab.settings, kafka_port=ports[0])), address, authority, guard, tmp_path)
+            yield Fort(Lab(replace(lab.settings, kafka_port=ports[0])), address, authority, guard, folder)
     finally:
         guard.close()
 
