@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import random
@@ -18,8 +19,10 @@ import pytest
 from tui import bootstrap, settings
 from tui.core.control import Control
 from tui.model.checks import Check
+from tui.model.errors import NotFoundError, UnavailableError
 from tui.model.stack import Progress
 from tui.settings import Settings
+from tui.stack.local.kafka import ensure_topic
 
 PIPELINE = ("test_control", "test_job", "test_verify")
 """The tests whose subject is the path of the data, which the Iceberg set and the S3 server are part of."""
@@ -132,16 +135,28 @@ class Lab:
         assert not failed, "\n".join(f"{c.name}: expected {c.expected}, found {c.actual}. {c.detail}" for c in failed)
 
 
+def made(settings: Settings) -> bool:
+    """Make the topic: a broker that stood still or was killed before may lose the first request for it."""
+    with contextlib.suppress(UnavailableError):
+        return bool(ensure_topic(settings, 10))
+    return False
+
+
+def serves(lab: Lab) -> bool:
+    """Whether every partition has a leader: a topic just made may be unknown, a broker that stood still is fenced."""
+    with contextlib.suppress(UnavailableError, NotFoundError):
+        return all(p.error is None for p in lab.clients.kafka.lag().partitions)
+    return False
+
+
 @pytest.fixture
 def lab(stack_settings: Settings) -> Iterator[Lab]:
     """A fresh pipeline: its own topic, group and database; its job and producer are ended afterwards."""
-    from confluent_kafka.admin import AdminClient, NewTopic
-
     name = f"lab{next(_NUMBERS)}"
     own = replace(stack_settings, topic=name, group=name, database=name)
-    admin = AdminClient({"bootstrap.servers": own.kafka})
-    admin.create_topics([NewTopic(name, own.partitions, 1)])[name].result(30)
     found = Lab(own)
+    until(lambda: made(own), f"topic {name} is made", 90)
+    until(lambda: serves(found), "every partition has its leader")
     yield found
     bootstrap.producer(own).stop()
     if found.control.active_job() is not None:

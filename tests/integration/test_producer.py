@@ -18,7 +18,7 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from tests.integration.conftest import Lab, until
+from tests.integration.conftest import Lab, serves, until
 from tui import bootstrap
 from tui.clients.kafka import KafkaClient
 from tui.model.errors import NotFoundError, UnavailableError
@@ -77,13 +77,6 @@ def kafka_process(lab: Lab) -> int:
     service = next(s for s in bootstrap.backend(lab.settings).services() if s.name == "kafka")
     assert service.pid
     return service.pid
-
-
-def serves(lab: Lab) -> bool:
-    """Whether every partition has a leader again: frozen for long, the broker was fenced."""
-    with contextlib.suppress(UnavailableError):
-        return all(p.error is None for p in lab.clients.kafka.lag().partitions)
-    return False
 
 
 @contextlib.contextmanager

@@ -161,6 +161,11 @@ class Seen:
     def told(self) -> str:
         return " ".join(note.message for note in self.app._notifications)
 
+    def rows_in_place(self) -> bool:
+        """Whether the line that says what is awaited has gone, and the rows have moved up."""
+        screen = self.app.screen
+        return "000015" in self.text and self.focused.region.y == screen.query_one("#lake-tabs").region.bottom
+
     @property
     def focused(self) -> LakeTable:
         assert isinstance(self.app.focused, LakeTable)
@@ -435,7 +440,7 @@ async def test_a_table_is_chosen_by_click(lake: Lake) -> None:
 
 async def test_a_second_click_on_a_row_opens_it(lake: Lake) -> None:
     async with opened(lake) as seen:
-        await seen.reads("000015")
+        await seen.until(seen.rows_in_place, "no line between the views' names and the rows")
         await seen.pilot.click(LakeTable, offset=(10, 2))
         assert seen.focused.selected_key == str(BASE + 14)
         await seen.pilot.click(LakeTable, offset=(10, 2))
