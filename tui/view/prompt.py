@@ -33,7 +33,7 @@ _IDLE_S = 0.1
 """How soon the end of the program is noticed."""
 _SLACK_S = 0.001
 _WHOLE_S = 0.25
-_STEP, _REST_S = 8, 0.02  # so many widgets of the screens behind are styled at once, a few milliseconds
+_STEP, _REST_S = 3, 0.02  # so many widgets of the screens behind are styled at once, a few milliseconds
 
 
 class PromptDriver(LinuxDriver):
@@ -114,13 +114,13 @@ class PromptApp(App[str]):
         self.set_timer(_IDLE_S, self._dress_ahead)
 
     def _dress_ahead(self) -> None:
-        """Style the next few widgets of the screens behind; a key waits for one such step at most."""
+        """Style, then draw, the next few widgets of the screens behind; a key waits for one such step at most."""
         self._dressing = self._dressing or self._undressed()
         if next(self._dressing, None) is not None:
             self.set_timer(_REST_S, self._dress_ahead)
 
     def _undressed(self) -> Iterator[int]:
-        """Style every screen that lacks the newest rules, some widgets a step."""
+        """Style and draw every screen that lacks the newest rules, some widgets a step."""
         for screen in [screen for stack in self._screen_stacks.values() for screen in stack]:
             wanted = self._css_update_count
             if screen._css_update_count == wanted:
@@ -131,6 +131,10 @@ class PromptApp(App[str]):
                 yield first
             if self._css_update_count == wanted:  # else the rest is for the rules that came meanwhile
                 screen._css_update_count = wanted
+                for widget in list(screen._compositor.visible_widgets):
+                    if widget.is_attached:
+                        widget.render_lines(widget.size.region)  # they stay drawn until they change
+                        yield 0
 
     def make_ahead(self, mode: str) -> bool:
         """Make the screen of a mode that was not seen yet; whether there was something to make."""

@@ -9,13 +9,14 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
+
+from tui.view.screens.overlay import Overlay
 
 T = TypeVar("T")
 
 
-class Ask(ModalScreen[T | None], Generic[T]):
+class Ask(Overlay[T | None], Generic[T]):
     """Ends with what `check` made of the text, or with `None` on escape; `check` raises `ValueError` sentences."""
 
     DEFAULT_CSS = """

@@ -8,11 +8,12 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from tui.view.screens.overlay import Overlay
 
-class Confirm(ModalScreen[bool]):
+
+class Confirm(Overlay[bool]):
     """Ends with whether the answer was yes; the safe answer has the focus."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

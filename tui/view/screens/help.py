@@ -9,13 +9,13 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.view.registry import Command, shown
+from tui.view.screens.overlay import Overlay
 
 
-class Help(ModalScreen[None]):
+class Help(Overlay[None]):
     """All commands by group, then what the numbers mean."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q,enter", "close", "close")]

@@ -10,16 +10,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.fuzzy import Matcher
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from tui.view.registry import Command, shown
+from tui.view.screens.overlay import Overlay
 
 _KEY, _LABEL = 8, 15
 
 
-class Palette(ModalScreen[str | None]):
+class Palette(Overlay[str | None]):
     """Ends with the action of the chosen command, or with `None`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -9,14 +9,15 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from tui.view.screens.overlay import Overlay
 
 _LONG = 48
 """A longer value begins on a line of its own."""
 
 
-class Record(ModalScreen[None]):
+class Record(Overlay[None]):
     """Named values, one below the other; long ones are wrapped."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "close", "close")]

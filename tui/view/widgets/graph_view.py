@@ -120,12 +120,12 @@ class GraphView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line of what is seen."""
         row = y + self.scroll_offset.y
-        width = self.size.width
+        width, base = self.size.width, self.visual_style.rich_style
         if row >= len(self._lines):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, base)
         strip = Strip(self._lines[row].render(self.app.console))
         left = self.scroll_offset.x
-        return strip.crop_extend(left, left + width, self.rich_style).apply_style(self.rich_style)
+        return strip.crop_extend(left, left + width, base).apply_style(base)
 
     def action_move(self, step: int) -> None:
         """The next vertex in the order of the graph."""

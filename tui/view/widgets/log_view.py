@@ -230,7 +230,7 @@ class LogView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One row of what is seen."""
         width = self.scrollable_content_region.width
-        base = self.rich_style
+        base = self.visual_style.rich_style
         row = round(self.scroll_y) + y
         if not self.buffer.rows:
             said = self._empty if y == 0 else ""

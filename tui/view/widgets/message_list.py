@@ -140,7 +140,7 @@ class MessageList(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """The header, or the message on line `y`."""
         width = self.scrollable_content_region.width
-        base = self.rich_style
+        base = self.visual_style.rich_style
         if not self._messages:
             return Strip.blank(width, base)
         if y == 0:
