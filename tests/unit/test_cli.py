@@ -347,7 +347,7 @@ def test_unknown_is_a_dash_and_zero_is_zero() -> None:
 
 
 def test_text_from_outside_is_no_markup() -> None:
-    assert output.cell("[red]x") == "\\[red]x"
+    assert output.cell("[red]x\x1b[31m:smile:\x9b1m") == "[red]x:smile:·1m"
 
 
 def test_progress_without_a_terminal_is_one_line_a_change(capsys: pytest.CaptureFixture[str]) -> None:
