@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with one sentence."""
-        self.exit(_say(f"{message} (see {self.prog} --help).", 2))
+        self.exit(_say(f"{' '.join(message.split())} (see {self.prog} --help).", 2))
 
 
 def positive(text: str) -> int:
@@ -295,7 +295,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 def _say(sentence: str, status: int) -> int:
     from tui.cli.output import tell
 
-    tell(f"lakehouse-tui: {' '.join(sentence.split())}")
+    tell(f"lakehouse-tui: {sentence}")
     return status
 
 
