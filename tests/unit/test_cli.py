@@ -376,6 +376,7 @@ def harmless(text: str) -> bool:
 
 def test_a_terminal_gets_no_orders_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     screen, errors = Screen(), Screen()
+    monkeypatch.setenv("TERM", "dumb")  # no styles of the commands' own
     monkeypatch.setattr(sys, "stdout", screen)
     monkeypatch.setattr(sys, "stderr", errors)
     (tmp_path / "logs").mkdir()

@@ -142,7 +142,7 @@ class Site(Server):
 
 def _hostname(host: str) -> str | None:
     try:
-        return urlsplit(f"//{host}").hostname
+        return None if "@" in host else urlsplit(f"//{host}").hostname
     except ValueError:
         return None
 
