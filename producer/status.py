@@ -70,6 +70,6 @@ def counted_before(path: Path) -> int:
 def _left(path: Path) -> dict[str, object]:
     try:
         left = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return left if isinstance(left, dict) else {}

@@ -37,12 +37,19 @@ def parse(origin: str, table: Any, env: Mapping[str, str]) -> Remote:
             values[name] = env[key].strip()
     for name in _PATHS:
         if values.get(name):
-            values[name] = str(Path(values[name]).expanduser().absolute())
+            values[name] = _absolute(name, values[name])
     named = {name.removesuffix("_file"): values.pop(name) for name in _FILES if name in values}
     for name, path in named.items():
         if path and not values.get(name):
             values[name] = _secret(name, Path(path))
     return replace(Remote(), **values)
+
+
+def _absolute(name: str, value: str) -> str:
+    try:
+        return str(Path(value).expanduser().absolute())
+    except RuntimeError:
+        raise UsageError(f"{name} in [remote] names no user's home: {value}.") from None
 
 
 def check(remote: Remote) -> None:
@@ -131,7 +138,7 @@ def _text(origin: str, name: str, raw: Any) -> str:
 def _secret(name: str, path: Path) -> str:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise UsageError(f"{name}_file names {path}, which cannot be read: {why}.") from None
     if not lines or not lines[0].strip():

@@ -5,7 +5,6 @@ Nothing is read at import. The TOML file is `LAKEHOUSE_CONFIG`, else `lakehouse.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -17,7 +16,7 @@ from typing import Any, get_type_hints
 
 import platformdirs
 
-from tui import remote_settings
+from tui import remote_settings, state_file
 from tui.model.access import FlinkAccess, KafkaAccess
 from tui.model.errors import UsageError
 from tui.model.remote import Remote
@@ -151,7 +150,10 @@ def load(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | No
 
 
 def _path(value: str | Path) -> Path:
-    return Path(value).expanduser().absolute()
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError:
+        raise UsageError(f"{value} names no user's home; give another path.") from None
 
 
 def _file_layer(home: Path, env: Mapping[str, str]) -> tuple[str, Mapping[str, Any]]:
@@ -165,18 +167,16 @@ def _file_layer(home: Path, env: Mapping[str, str]) -> tuple[str, Mapping[str, A
         return str(path), {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"The settings file {path} is not valid TOML: {error}.") from None
+    except RecursionError:
+        raise UsageError(f"The settings file {path} is nested without end.") from None
     except OSError as error:
         raise UsageError(f"The settings file {path} cannot be read: {error.strerror}.") from None
 
 
 def _recorded_layer(settings: Settings) -> tuple[str, Mapping[str, Any]]:
     path = settings.stack_file
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return str(path), {}
-    known = {k: stored[k] for k in RECORDED if k in stored} if isinstance(stored, dict) else {}
-    return str(path), known
+    stored = state_file.load(path) or {}
+    return str(path), {k: stored[k] for k in RECORDED if k in stored}
 
 
 def _env_layer(env: Mapping[str, str]) -> Mapping[str, Any]:
@@ -224,7 +224,7 @@ def _positive_int(origin: str, name: str, raw: Any) -> int:
 def _seconds(origin: str, name: str, raw: Any) -> float:
     try:
         value = math.nan if isinstance(raw, bool) else float(raw)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = math.nan
     if not MIN_REFRESH_S <= value <= MAX_REFRESH_S:
         raise UsageError(f"{origin}: {name} must be from {MIN_REFRESH_S:g} to {MAX_REFRESH_S:g} seconds, not {raw!r}.")

@@ -149,8 +149,8 @@ def serves(lab: Lab) -> bool:
     return False
 
 
-@pytest.fixture
-def lab(stack_settings: Settings) -> Iterator[Lab]:
+@contextlib.contextmanager
+def pipeline(stack_settings: Settings) -> Iterator[Lab]:
     """A fresh pipeline: its own topic, group and database; its job and producer are ended afterwards."""
     name = f"lab{next(_NUMBERS)}"
     own = replace(stack_settings, topic=name, group=name, database=name)
@@ -161,3 +161,10 @@ def lab(stack_settings: Settings) -> Iterator[Lab]:
     bootstrap.producer(own).stop()
     if found.control.active_job() is not None:
         found.control.cancel()
+
+
+@pytest.fixture
+def lab(stack_settings: Settings) -> Iterator[Lab]:
+    """A fresh pipeline for one test."""
+    with pipeline(stack_settings) as found:
+        yield found

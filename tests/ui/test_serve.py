@@ -215,8 +215,11 @@ def test_other_sites_get_neither_page_nor_dashboard(tmp_path: Path, recording: P
         assert status(address) == 200
         assert status(address, Host=f"localhost:{port}") == 200
         assert status(address, Host=f"evil.example:{port}") == 403
-        for origin in ("http://evil.example", "http://localhost:1", "null"):
-            assert status(f"{address}ws", Origin=origin) == 403
+        for host in ("[", "[::1", "@localhost", "localhost.evil.example", "127.0.0.1.evil.example", ""):
+            assert status(address, Host=host) in (400, 403), host
+        for origin in ("http://evil.example", "http://localhost:1", "null", "http://[", f"http://x@127.0.0.1:{port}"):
+            assert status(f"{address}ws", Origin=origin) == 403, origin
+        assert status(f"{address}?fontsize={'6' * 5000}") == 200
         assert status(f"{address}static/../../../cli/serve.py") in (403, 404)
         with urllib.request.urlopen(address, timeout=20) as answer:
             assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]

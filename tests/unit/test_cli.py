@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -347,7 +348,7 @@ def test_unknown_is_a_dash_and_zero_is_zero() -> None:
 
 
 def test_text_from_outside_is_no_markup() -> None:
-    assert output.cell("[red]x") == "\\[red]x"
+    assert output.cell("[red]x\x1b[31m:smile:\x9b1m") == "[red]x:smile:·1m"
 
 
 def test_progress_without_a_terminal_is_one_line_a_change(capsys: pytest.CaptureFixture[str]) -> None:
@@ -357,3 +358,57 @@ def test_progress_without_a_terminal_is_one_line_a_change(capsys: pytest.Capture
         sink(Progress("jars", done=50, total=100, unit="bytes"))
         sink(Progress("kafka", "ready", finished=True))
     assert capsys.readouterr().err.splitlines() == ["jars: 0% of 0.0 MB", "jars: 50% of 0.0 MB", "kafka: ready (done)"]
+
+
+HOSTILE = 'a\x1b[31m[red]b[/]\x1b]0;title\x07\x9b2J\u202e\ud800"end'
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def harmless(text: str) -> bool:
+    return not any((ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160 or c in "\u202e\ud800" for c in text)
+
+
+def test_a_terminal_gets_no_orders_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    screen, errors = Screen(), Screen()
+    monkeypatch.setenv("TERM", "dumb")  # no styles of the commands' own
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setattr(sys, "stderr", errors)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "kafka.log").write_text(HOSTILE, encoding="utf-8", errors="surrogatepass")
+    for flags in ([], ["--json"]):
+        assert cli.run(["logs", "kafka", f"--home={tmp_path}", *flags]) == 0
+    output.say(f"first\n{HOSTILE}")
+    output.print_json({"name": HOSTILE})
+    output.table(HOSTILE, ("a",), [(HOSTILE,), (f"{HOSTILE}\nb",)])
+    assert cli.run(["logs", HOSTILE, f"--home={tmp_path}"]) == 2
+    assert cli.run(["status", f"--home={tmp_path}/{HOSTILE[:-5]}", "--kafka-port=\x1b[2J"]) == 2
+    with output.progress() as sink:
+        sink(Progress(HOSTILE, HOSTILE, 1, 2))
+    assert screen.getvalue().count("[red]b[/]") >= 6
+    assert harmless(screen.getvalue()), screen.getvalue()
+    assert errors.getvalue().count("[red]b[/]") >= 3
+    assert not any(order in errors.getvalue() for order in ("\x1b]0;", "\x9b", "\x07", "\x1b[2J", "\u202e"))
+    assert json.loads(output.as_json({"name": HOSTILE})) == {"name": HOSTILE}
+
+
+def test_a_pipe_gets_a_log_as_it_is(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "kafka.log").write_bytes(b"a\x1b[31mb\n")
+    cli.run(["logs", "kafka", f"--home={tmp_path}"])
+    assert capsys.readouterr().out == "a\x1b[31mb\n"
+
+
+def test_a_home_whose_name_is_no_text_is_still_told(tmp_path: Path) -> None:
+    home = os.fsencode(tmp_path) + b"/h\xff\x1b[31m"
+    done = subprocess.run(
+        [sys.executable, "-m", "tui", "status", b"--home=" + home], capture_output=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert b"\x1b" not in done.stderr

@@ -179,6 +179,23 @@ def test_s3_servers_get_their_secret_by_file(home: Home, tmp_path: Path) -> None
         assert KEYS.s3_secret_key not in " ".join([*spec.argv, *spec.env.values()])
 
 
+def test_tables_are_private_again_when_they_were_copied_without_their_modes(home: Home, tmp_path: Path) -> None:
+    """S3Proxy gives a file to anybody, unsigned, when its mode lets others read it."""
+    s3.spec(home.settings, home.layout, home.provisioned, KEYS)
+    bucket = home.layout.data / "s3" / "s3proxy" / "warehouse"
+    (bucket / "iceberg").mkdir(parents=True)
+    (bucket / "iceberg" / "a.parquet").touch()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.touch(mode=0o644)
+    (bucket / "link").symlink_to(elsewhere)
+    for path in (bucket, bucket / "iceberg", bucket / "iceberg" / "a.parquet", elsewhere):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    s3.spec(home.settings, home.layout, home.provisioned, KEYS)
+    assert [p.stat().st_mode & 0o777 for p in (bucket, bucket / "iceberg")] == [0o700, 0o700]
+    assert (bucket / "iceberg" / "a.parquet").stat().st_mode & 0o777 == 0o600
+    assert elsewhere.stat().st_mode & 0o777 == 0o644
+
+
 def test_tables_of_one_s3_server_are_not_served_by_the_other(home: Home, tmp_path: Path) -> None:
     s3.spec(home.settings, home.layout, home.provisioned, KEYS)
     (home.layout.data / "s3" / "s3proxy" / "warehouse").mkdir()

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -38,7 +39,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with one sentence."""
-        self.exit(2, f"lakehouse-tui: {' '.join(message.split())} (see {self.prog} --help).\n")
+        self.exit(_say(f"{' '.join(message.split())} (see {self.prog} --help).", 2))
 
 
 def positive(text: str) -> int:
@@ -242,6 +243,8 @@ def _metavar(name: str) -> str:
 
 def run(argv: Sequence[str]) -> int:
     """Parse `argv` and run the command; prints errors as one sentence on stderr."""
+    with suppress(AttributeError):  # a name of a file may hold bytes that are no text
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     arguments = parser().parse_args(argv)
     if arguments.version:
         from importlib.metadata import version
@@ -290,7 +293,9 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 
 def _say(sentence: str, status: int) -> int:
-    sys.stderr.write(f"lakehouse-tui: {sentence}\n")
+    from tui.cli.output import tell
+
+    tell(f"lakehouse-tui: {sentence}")
     return status
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,16 +13,19 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column, Table
+from rich.text import Text
 
+from tui.core.log_lines import plain
 from tui.model.errors import UsageError
 from tui.model.stack import Progress as Step
 from tui.ports import ProgressSink
 
 UNKNOWN = "–"
 WIDTH_OF_FILES = 160
+_UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]")
+"""What JSON may hold as it is, and a terminal may take for an order."""
 """Columns of a table that goes to a file or a pipe."""
 
 
@@ -32,14 +36,34 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def say(text: str) -> None:
-    """Print one plain line on stdout."""
-    sys.stdout.write(text + "\n")
+    """Print a line (or some) on stdout; a terminal gets no escape sequences or control characters from outside."""
+    sys.stdout.write((shown(text) if sys.stdout.isatty() else text) + "\n")
     sys.stdout.flush()
+
+
+def tell(text: str) -> None:
+    """Print a line on stderr, which people read, without escape sequences and control characters."""
+    sys.stderr.write(shown(text) + "\n")
+    sys.stderr.flush()
+
+
+def shown(text: str) -> str:
+    """`text` as a terminal may show it, line by line."""
+    return "\n".join(map(plain, text.split("\n")))
 
 
 def print_json(value: Any) -> None:
     """Print `value` as JSON; times as ISO 8601 in UTC."""
-    say(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    say(as_json(value, indent=2))
+
+
+def as_json(value: Any, indent: int | None = None) -> str:
+    """`value` as JSON; what is no letter or sign is escaped, so that it does nothing to a terminal."""
+    return _UNSEEN.sub(_escaped, json.dumps(value, default=_plain, ensure_ascii=False, indent=indent))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def _plain(value: Any) -> Any:
@@ -63,12 +87,12 @@ def table(
 ) -> None:
     """Print a table; `None` is shown as unknown; columns in `left` are set left, those in `fixed` never wrap."""
     grid = Table(
-        title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=0, pad_edge=False
+        title=Text(plain(title)), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=0, pad_edge=False
     )
     for name in columns:
         grid.add_column(name, justify="left" if name in left else "right", overflow="fold", no_wrap=name in fixed)
     for row in rows:
-        grid.add_row(*(cell(value) for value in row))
+        grid.add_row(*(Text(cell(value)) for value in row))
     console().print(grid)
 
 
@@ -84,7 +108,7 @@ def cell(value: Any) -> str:
         return f"{value:,.8f}".rstrip("0").rstrip(".")
     if isinstance(value, datetime):
         return f"{value.astimezone():%H:%M:%S}"
-    return escape(str(value))
+    return plain(str(value))
 
 
 def confirm(question: str, *, yes: bool) -> bool:
@@ -93,7 +117,7 @@ def confirm(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise UsageError(f"{question} Nobody is there to answer: add --yes to do it.")
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(f"{shown(question)} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -104,10 +128,16 @@ def progress() -> Iterator[ProgressSink]:
     screen = console(stderr=True)
     if screen.is_terminal:
         with Progress(
-            TextColumn("{task.description}", table_column=Column(min_width=11, no_wrap=True)),
+            TextColumn("{task.description}", markup=False, table_column=Column(min_width=11, no_wrap=True)),
             BarColumn(bar_width=10, table_column=Column(min_width=10)),
-            TextColumn("{task.fields[amount]}", table_column=Column(min_width=14, no_wrap=True, justify="right")),
-            TextColumn("{task.fields[detail]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            TextColumn(
+                "{task.fields[amount]}", markup=False, table_column=Column(min_width=14, no_wrap=True, justify="right")
+            ),
+            TextColumn(
+                "{task.fields[detail]}",
+                markup=False,
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
             console=screen,
             expand=True,
         ) as bars:
@@ -128,11 +158,11 @@ class _Bars:
         with self._lock:
             task = self._tasks.get(step.step)
             if task is None:
-                task = self._bars.add_task(escape(step.step), total=None, amount="", detail="")
+                task = self._bars.add_task(plain(step.step), total=None, amount="", detail="")
                 self._tasks[step.step] = task
             total = step.total if step.total is not None else (1 if step.finished else None)
             completed = total if step.finished else step.done
-            self._bars.update(task, total=total, completed=completed, amount=_amount(step), detail=escape(step.detail))
+            self._bars.update(task, total=total, completed=completed, amount=_amount(step), detail=plain(step.detail))
 
 
 class _Lines:
@@ -150,8 +180,7 @@ class _Lines:
                 text = f"{step.detail if step.finished else ''} {percent}% of {_size(step.total)}".strip()
             if self._last.get(step.step) != text:
                 self._last[step.step] = text
-                sys.stderr.write(f"{step.step}: {text}\n")
-                sys.stderr.flush()
+                tell(f"{step.step}: {text}")
 
 
 def _amount(step: Step) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from collections.abc import Iterable
 from typing import Any
 
 from tui import bootstrap
-from tui.cli.output import confirm, print_json, progress, say, table
+from tui.cli.output import as_json, confirm, print_json, progress, say, table
 from tui.model.errors import LakehouseError, NotFoundError, UsageError
 from tui.model.flink import JobDetail
 from tui.model.stack import ProducerStatus, Service
@@ -155,7 +154,7 @@ def logs(settings: Settings, arguments: Namespace) -> int:
         return 0
     try:
         for line in lines:
-            say(json.dumps({"line": line}, ensure_ascii=False) if arguments.json else line)
+            say(as_json({"line": line}) if arguments.json else line)
     except KeyboardInterrupt:
         if not arguments.follow:
             raise

@@ -32,15 +32,14 @@ _SMELLS: Final = (
     r"|basic-auth|authorization|jaas|http-headers|signature|\bsig\b"
 )
 _SECRET_KEY: Final = re.compile(rf"{_SMELLS}|(?:^|[._-])key$", re.IGNORECASE)
-_SECRET_INSIDE: Final = re.compile(
-    rf"""((?:[\w.-]*(?:{_SMELLS})[\w.-]*|[\w.-]*[._-]key)["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&"']+)""", re.IGNORECASE
-)
-_USER_INFO: Final = re.compile(
-    r"(?<=://)(?:[^/\s@]*:[^\s@]*|[^/\s@]+)(?=@)|(?<=bearer )\S+|(?<=basic )\S+", re.IGNORECASE
-)
+_SECRET_NAME: Final = re.compile(rf"{_SMELLS}|[._-]key$", re.IGNORECASE)
+_NAME: Final = re.compile(r"""(?<![\w.-])([\w.-]++)["']?\s*+[=:]\s*+""")
+_VALUE: Final = re.compile(r""""[^"]*+"?|'[^']*+'?|[^\s,;&"']++""")
+_BEFORE_AT: Final = re.compile(r"(?<![^\s@])[^\s@]++(?=@)")
+_USER: Final = re.compile(r"(?<=://)(?=[^/]*:|[^/]+\Z)")
+_LOGIN: Final = re.compile(r"(?<=bearer )\S+|(?<=basic )\S+", re.IGNORECASE)
 _HARMLESS: Final = re.compile(r"true|false|", re.IGNORECASE)
-_CLOCKED: Final = re.compile(r"MiniBatchAssigner\([^\n]*mode=\[ProcTime\]")
-
+_BY_THE_CLOCK: Final = ("MiniBatchAssigner(", "mode=[ProcTime]")
 
 # --- the graph
 
@@ -73,8 +72,13 @@ def _node(entry: object, names: Mapping[str, str]) -> GraphNode:
         name=names.get(vertex) or description.partition("\n")[0] or vertex,
         description=description,
         parallelism=get(entry, "parallelism", int, "a job's plan"),
-        clocked=_CLOCKED.search(description) is not None,
+        clocked=any(_is_clocked(line) for line in description.splitlines()),
     )
+
+
+def _is_clocked(line: str) -> bool:
+    operator, mode = _BY_THE_CLOCK
+    return mode in line.partition(operator)[2]
 
 
 def _sorted(nodes: Iterable[GraphNode], edges: Iterable[GraphEdge]) -> Iterator[GraphNode]:
@@ -193,7 +197,10 @@ def checkpoint_config(answer: object) -> tuple[ConfigEntry, ...]:
 
 def entries(settings: Mapping[str, Any]) -> tuple[ConfigEntry, ...]:
     """Settings as text, nested keys joined by dots, every secret hidden."""
-    return tuple(_entry(key, text) for key, text in sorted(_flat("", settings)))
+    try:
+        return tuple(_entry(key, text) for key, text in sorted(_flat("", settings)))
+    except RecursionError:
+        raise UnavailableError("Flink's answer about its configuration is nested without end.") from None
 
 
 def _flat(prefix: str, settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -209,7 +216,25 @@ def _entry(key: str, value: str) -> ConfigEntry:
     """Hides a value whose key smells of a secret, and secrets within any other value (options, addresses)."""
     if not _HARMLESS.fullmatch(value) and _SECRET_KEY.search(key) and not key.endswith("credentials.provider"):
         return ConfigEntry(key, HIDDEN, masked=True)
-    return ConfigEntry(key, _SECRET_INSIDE.sub(rf"\1{HIDDEN}", _USER_INFO.sub(HIDDEN, value)), value == HIDDEN)
+    return ConfigEntry(key, _masked(_LOGIN.sub(HIDDEN, _BEFORE_AT.sub(_without_user, value))), value == HIDDEN)
+
+
+def _without_user(found: re.Match[str]) -> str:
+    """What stands before an `@`, up to the user of an address."""
+    user = _USER.search(found[0])
+    return f"{found[0][: user.start()]}{HIDDEN}" if user else found[0]
+
+
+def _masked(text: str) -> str:
+    """The text with the value of every `name=value` hidden whose name smells; takes time by length, not its square."""
+    parts, end = [], 0
+    for name in _NAME.finditer(text):
+        if name.start() < end or not _SECRET_NAME.search(name[1]):
+            continue
+        if value := _VALUE.match(text, name.end()):
+            parts += [text[end : name.end()], HIDDEN]
+            end = value.end()
+    return "".join((*parts, text[end:]))
 
 
 # --- TaskManagers

@@ -197,6 +197,8 @@ def whole(value: float | None) -> int | None:
 
 def _number(text: str) -> float | None:
     """Whole numbers stay exact: a float has no room for every count of 64 bits."""
+    if "_" in text:  # Python reads 1_000, Flink never writes it
+        return None
     try:
         return int(text)
     except ValueError:
@@ -216,7 +218,9 @@ def metric_ids(answer: object) -> list[str]:
 
 def offset_metrics(ids: Iterable[str], topic: str) -> dict[str, int]:
     """Metric name → partition, for `….KafkaSourceReader.topic.<topic>.partition.<n>.currentOffset`."""
-    pattern = re.compile(rf"KafkaSourceReader\.topic\.{re.escape(topic)}\.partition\.(\d+)\.currentOffset$")
+    pattern = re.compile(
+        rf"KafkaSourceReader\.topic\.{re.escape(topic)}\.partition\.(\d{{1,9}})\.currentOffset$", re.ASCII
+    )
     return {name: int(found[1]) for name in ids if (found := pattern.search(name))}
 
 
@@ -267,7 +271,7 @@ def checkpoint(answer: object) -> Checkpoint:
         status=status,
         is_savepoint=get(answer, "is_savepoint", bool, what),
         trigger_at=moment(get(answer, "trigger_timestamp", int, what)),
-        completed_at=None if completed_ms is None else moment(completed_ms),
+        completed_at=moment(completed_ms) if completed_ms is not None and completed_ms > 0 else None,
         duration_ms=duration_ms if duration_ms is not None and duration_ms >= 0 else None,
         size_bytes=maybe(answer, "checkpointed_size", int) if done else None,
         external_path=None if maybe(answer, "discarded", bool) else maybe(answer, "external_path", str),

@@ -28,6 +28,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tui import model
+from tui.core.kinds import checks
 
 Json = Any
 _NOTHING = object()
@@ -166,7 +167,10 @@ def decode(data: Json, before: object = _NOTHING) -> Any:
 
 
 def _time(content: Json, _: object) -> datetime:
-    return datetime.fromisoformat(content)
+    at = datetime.fromisoformat(content)
+    if at.tzinfo is None:
+        raise CodecError("it has a time without a zone")
+    return at
 
 
 def _number(content: Json, _: object) -> float:
@@ -188,7 +192,7 @@ def _model(data: dict[str, Json]) -> Any:
         return kind[data["name"]]
     if not _required(kind) <= data.keys() <= set(_names(kind)):
         raise CodecError(f"{name} has other fields")
-    return kind(**{key: decode(value) for key, value in data.items()})
+    return kind(**_fitting(kind, {key: decode(value) for key, value in data.items()}))
 
 
 @cache
@@ -201,7 +205,16 @@ def _required(kind: type) -> frozenset[str]:
 def _patched_model(content: Json, before: Any) -> Any:
     if not is_dataclass(before) or isinstance(before, type) or not content.keys() <= {*_names(_class(before))}:
         raise CodecError("a change does not fit the value before")
-    return replace(before, **{key: decode(data, getattr(before, key)) for key, data in content.items()})
+    changes = {key: decode(data, getattr(before, key)) for key, data in content.items()}
+    return replace(before, **_fitting(_class(before), changes))
+
+
+def _fitting(kind: type, values: dict[str, Any]) -> dict[str, Any]:
+    """The values, each of the type that its field declares."""
+    for name, value in values.items():
+        if not checks(kind)[name](value):
+            raise CodecError(f"{kind.__name__} has another kind of {name}")
+    return values
 
 
 def _patched_tuple(content: Json, before: object) -> tuple[Any, ...]:

@@ -86,7 +86,7 @@ def _parsed(text: str, before: Context) -> tuple[LogLine, Context]:
         return LogLine(text, level, _moment(dated[1])), Context(level, open=True)
     if reported := _RDKAFKA.match(text):
         level = _syslog(int(reported[1]))
-        return LogLine(text, level, datetime.fromtimestamp(float(reported[2]), UTC)), Context(level)
+        return LogLine(text, level, _since_epoch(reported[2])), Context(level)
     level = _own_level(text)
     if level is None and (before.open or (before.level is not None and _of_trace(text))):
         return LogLine(text, before.level, first=False), before
@@ -115,6 +115,13 @@ def _syslog(severity: int) -> Level:
     if severity <= 3:
         return Level.ERROR
     return {4: Level.WARN, 7: Level.DEBUG}.get(severity, Level.INFO)
+
+
+def _since_epoch(seconds: str) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(float(seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _moment(text: str) -> datetime | None:

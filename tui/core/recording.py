@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from tui.core.codec import CodecError, Json, decode, differs, encode
+from tui.core.kinds import checks
 from tui.model.errors import LakehouseError
 from tui.model.reading import Reading
 
@@ -163,11 +164,10 @@ class Reader:
 
 
 def _check(header: Header) -> None:
-    names = (header.backend, header.home, header.topic, *header.symbols, *header.capabilities)
-    if not isinstance(header.started_at, datetime) or header.started_at.tzinfo is None:
-        raise CodecError("it has no start")
-    if not all(isinstance(name, str) for name in names) or not isinstance(header.interval_s, float | int):
+    if not all(fits(getattr(header, name)) for name, fits in checks(Header).items()):
         raise CodecError("it says something else")
+    if header.started_at.tzinfo is None:
+        raise CodecError("it has no start")
 
 
 def _moment(text: Json) -> datetime:

@@ -90,6 +90,7 @@ FLINK: dict[str, Any] = {
     # no more than before.
     "metrics.fetcher.update-interval": 800,
     "web.submit.enable": False,
+    "web.access-control-allow-origin": "http://127.0.0.1",  # by default a page of any site may read the answers
     "web.cancel.enable": True,
     "jobstore.max-capacity": 50,
 }

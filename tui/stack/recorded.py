@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from tui import state_file
 from tui.model.errors import LakehouseError
 from tui.settings import RECORDED, Settings
 from tui.stack.local.layout import write_private
@@ -17,9 +18,8 @@ def write(settings: Settings) -> None:
 
 def refuse_other(settings: Settings) -> None:
     """Raise `LakehouseError` naming what differs between `settings` and what was remembered."""
-    try:
-        stored = json.loads(settings.stack_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    stored = state_file.load(settings.stack_file)
+    if stored is None:
         return
     different = [
         f"{name} {stored[name]} (asked: {getattr(settings, name)})"

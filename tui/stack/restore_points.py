@@ -84,15 +84,19 @@ class LineageFile:
         """The record so far; a line cut short by a crash is passed over."""
         parents: dict[str, str | None] = {}
         try:
-            lines = self._path.read_text(encoding="utf-8").splitlines()
+            lines = self._path.read_bytes().splitlines()
         except FileNotFoundError:
             lines = []
+        except OSError as error:
+            raise LakehouseError(f"{self._path} cannot be read: {error.strerror}.") from None
         for line in lines:
             try:
                 entry = json.loads(line)
-                parents[str(entry["job"])] = entry["parent"]
-            except (ValueError, KeyError, TypeError):
+                job, parent = entry["job"], entry["parent"]
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue
+            if isinstance(job, str) and (parent is None or isinstance(parent, str)):
+                parents[job] = parent
         return Lineage(parents)
 
     def append(self, job_id: str, point: RestorePoint | None) -> None:

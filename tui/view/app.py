@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from tui.core import advice
@@ -20,6 +21,7 @@ from tui.model.display import Display
 from tui.model.reading import Reading
 from tui.view import registry, theme, thrift
 from tui.view.activity import Performer
+from tui.view.guard import GUARD
 from tui.view.messages import Arrived, Ended, Stepped
 from tui.view.offers import for_the_bar, offered, offers
 from tui.view.polling import Polling
@@ -91,6 +93,10 @@ class LakehouseApp(PromptApp):
         self._polling = Polling(cockpit.refresh_interval_s, self._deliver, cockpit.report, clock)
         self._news_at: float | None = 0.0
         self._shown_at = 0.0
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every line of every widget goes through."""
+        return (*super().get_line_filters(), GUARD)
 
     # --- what screens ask
 

@@ -111,16 +111,16 @@ class Site(Server):
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Only who asks for this machine by its own name gets in, and only a page from here opens a dashboard."""
-        if self._loopback and urlsplit(f"//{request.host}").hostname not in LOOPBACK:
+        if self._loopback and _hostname(request.host) not in LOOPBACK:
             raise web.HTTPForbidden(text="This is served on the loopback interface: ask for localhost or 127.0.0.1.")
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.host:
+        if origin is not None and origin.partition("://")[2] != request.host:
             raise web.HTTPForbidden(text="A page of another site may not open the dashboard.")
         return await handler(request)
 
     async def _index(self, request: web.Request) -> web.Response:
         asked = request.query.get("fontsize", "16")
-        size = int(asked) if asked.isascii() and asked.isdigit() and 6 <= int(asked) <= 72 else 16
+        size = int(asked) if len(asked) < 3 and asked.isascii() and asked.isdigit() and 6 <= int(asked) <= 72 else 16
         return web.Response(
             text=self._page.replace("{font_size}", str(size)), content_type="text/html", headers=HEADERS
         )
@@ -138,6 +138,13 @@ class Site(Server):
             self._sockets.discard(websocket)
             await asyncio.shield(session.stop())
         return websocket
+
+
+def _hostname(host: str) -> str | None:
+    try:
+        return None if "@" in host else urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 def _cells(request: web.Request, name: str, otherwise: int) -> int:

@@ -25,7 +25,7 @@ _SIDE_BY_SIDE = 8
 _ADDED, _DELETED = 1, 2
 _DAMAGE = (
     ValueError, EOFError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError, struct.error,
-    zlib.error, fastavro.schema.SchemaParseException,
+    zlib.error, fastavro.schema.SchemaParseException, RecursionError,
 )  # fmt: skip
 _NO_BOUNDS: Mapping[int, bytes] = {}
 

@@ -16,16 +16,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tui.clients.lake.growing import GrowingDocument
-from tui.clients.lake.schema import bounded_ids, describe
+from tui.clients.lake.schema import bounded_ids, describe, integer, text
 from tui.clients.lake.storage import Storage, path_of
 from tui.model.errors import NotFoundError, UnavailableError
 from tui.model.iceberg import Snapshot, TableHistory, TableSchema
 
-_VERSION = re.compile(r"^v(\d+)(\.gz)?\.metadata\.json(\.gz)?$")
+_VERSION = re.compile(r"^v([0-9]{1,19})(\.gz)?\.metadata\.json(\.gz)?$")
+_DIGITS = re.compile(r"[0-9]{1,19}")
 _PROBES = 8  # versions to probe beyond the hint before listing the folder instead
 _END_OF_INPUT = 2**63 - 1  # the stamp of a bounded job's last commit, which belongs to no checkpoint
 _RETRIES, _RETRY_S = 3, 0.1  # a metadata file that is just being written
 _FORMATS = (1, 2)
+_DAMAGE = (
+    KeyError, TypeError, ValueError, AttributeError, StopIteration, IndexError, OverflowError, OSError, RecursionError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +155,16 @@ def load(
         raise UnavailableError(f"The metadata of table {name} ({path or folder}) is damaged: it is not valid JSON.")
     try:
         return path, parse(document, name=name, version=version, root=root, known=known)
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
-        raise UnavailableError(f"The metadata of table {name} ({path}) is damaged: {error!r}.") from None
+    except _DAMAGE as error:
+        raise UnavailableError(f"The metadata of table {name} ({path}) is damaged: {error!r:.200}.") from None
 
 
 def _hint(storage: Storage, root: str) -> int | None:
     try:
-        return int(storage.read(hint_path(root)).decode("utf-8").strip())
+        hint = storage.read(hint_path(root)).strip().decode("ascii")
     except (NotFoundError, ValueError):
         return None
+    return int(hint) if _DIGITS.fullmatch(hint) else None
 
 
 def _probe(storage: Storage, folder: str, hint: int) -> tuple[int, str] | None:
@@ -198,11 +203,11 @@ def parse(
     """Table metadata (format versions 1 and 2) from its JSON; raises `UnavailableError` for another format."""
     document = _as_version_2(document, name)
     schema = next(s for s in document["schemas"] if s["schema-id"] == document["current-schema-id"])
-    schemas = {s["schema-id"]: _fields(s) for s in sorted(document["schemas"], key=lambda s: int(s["schema-id"]))}
-    specs = {s["spec-id"]: s["fields"] for s in document["partition-specs"]}
+    schemas = {s["schema-id"]: _fields(s) for s in sorted(document["schemas"], key=lambda s: integer(s["schema-id"]))}
+    specs = {integer(s["spec-id"]): s["fields"] for s in document["partition-specs"]}
     current = document.get("current-snapshot-id")
-    current = None if current in (None, -1) else current
-    raw = sorted(document.get("snapshots") or (), key=lambda s: (int(s["sequence-number"]), int(s["timestamp-ms"])))
+    current = None if current in (None, -1) else integer(current)
+    raw = sorted(document.get("snapshots") or (), key=lambda s: (integer(s["sequence-number"]), s["timestamp-ms"]))
     before = known.by_id if known is not None and known.uuid == document["table-uuid"] else {}
     snapshots = tuple(before.get(s["snapshot-id"]) or _snapshot(s) for s in raw)
     return TableMetadata(
@@ -222,8 +227,8 @@ def parse(
         current_id=current,
         history=TableHistory(name, document["location"], version, current, snapshots),
         by_id={s.id: s for s in snapshots},
-        manifest_lists={s["snapshot-id"]: s["manifest-list"] for s in raw},
-        schema_ids={s["snapshot-id"]: s["schema-id"] for s in raw if s.get("schema-id") is not None},
+        manifest_lists={s["snapshot-id"]: text(s["manifest-list"]) for s in raw},
+        schema_ids={s["snapshot-id"]: integer(s["schema-id"]) for s in raw if s.get("schema-id") is not None},
     )
 
 
@@ -252,25 +257,29 @@ def _as_version_2(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _fields(schema: Mapping[str, Any]) -> tuple[Field, ...]:
-    return tuple(Field(f["id"], f["name"], f["type"] if isinstance(f["type"], str) else None) for f in schema["fields"])
+    return tuple(
+        Field(integer(f["id"]), text(f["name"]), f["type"] if isinstance(f["type"], str) else None)
+        for f in schema["fields"]
+    )
 
 
 def _identities(spec: list[Mapping[str, Any]]) -> dict[int, int]:
-    return {f["source-id"]: place for place, f in enumerate(spec) if f["transform"] == "identity"}
+    return {integer(f["source-id"]): place for place, f in enumerate(spec) if f["transform"] == "identity"}
 
 
 def _snapshot(raw: Mapping[str, Any]) -> Snapshot:
-    summary: Mapping[str, str] = raw.get("summary") or {}
+    summary: Mapping[str, Any] = raw.get("summary") or {}
+    parent, job = raw.get("parent-snapshot-id"), summary.get("flink.job-id")
     stamp = _count(summary, "flink.max-committed-checkpoint-id")
     deleted = [_count(summary, f"total-{kind}-deletes") for kind in ("position", "equality")]
     return Snapshot(
-        id=raw["snapshot-id"],
-        parent_id=raw.get("parent-snapshot-id"),
-        sequence_number=raw["sequence-number"],
-        committed_at=datetime.fromtimestamp(raw["timestamp-ms"] / 1000, UTC),
-        operation=summary.get("operation", "unknown"),
+        id=integer(raw["snapshot-id"]),
+        parent_id=None if parent is None else integer(parent),
+        sequence_number=integer(raw["sequence-number"]),
+        committed_at=datetime.fromtimestamp(integer(raw["timestamp-ms"]) / 1000, UTC),
+        operation=text(summary.get("operation", "unknown")),
         checkpoint_id=stamp if stamp != _END_OF_INPUT else None,
-        job_id=summary.get("flink.job-id"),
+        job_id=None if job is None else text(job),
         added_records=_count(summary, "added-records"),
         added_files=_count(summary, "added-data-files"),
         added_delete_files=_count(summary, "added-delete-files"),
@@ -282,8 +291,7 @@ def _snapshot(raw: Mapping[str, Any]) -> Snapshot:
     )
 
 
-def _count(summary: Mapping[str, str], key: str) -> int | None:
-    try:
-        return int(summary[key])
-    except (KeyError, ValueError):
-        return None
+def _count(summary: Mapping[str, Any], key: str) -> int | None:
+    """A count of the summary, which has them as text; `None` where there is none."""
+    told = summary.get(key)
+    return int(told) if isinstance(told, str) and _DIGITS.fullmatch(told) else None

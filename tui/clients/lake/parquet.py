@@ -17,6 +17,8 @@ SMALL_BYTES = 8 * 1024 * 1024  # such files are fetched with one request
 BATCH_ROWS = 131_072
 DELETED_PATH = Field(2147483546, "file_path", "string")  # reserved field ids of position delete files
 DELETED_POSITION = Field(2147483545, "pos", "long")
+_DECIMAL = re.compile(r"decimal\(([0-9]{1,2}),\s*([0-9]{1,2})\)")
+_FIXED = re.compile(r"fixed\[([0-9]{1,9})\]")
 _TYPES = {
     "boolean": pa.bool_(),
     "int": pa.int32(),
@@ -38,9 +40,9 @@ def arrow_type(field: Field) -> pa.DataType:
     kind = field.type or ""
     if kind in _TYPES:
         return _TYPES[kind]
-    if match := re.fullmatch(r"decimal\((\d+),\s*(\d+)\)", kind):
+    if (match := _DECIMAL.fullmatch(kind)) and int(match[2]) <= int(match[1]) and 1 <= int(match[1]) <= 38:
         return pa.decimal128(int(match[1]), int(match[2]))
-    if match := re.fullmatch(r"fixed\[(\d+)\]", kind):
+    if match := _FIXED.fullmatch(kind):
         return pa.binary(int(match[1]))
     raise UnavailableError(f"Column {field.name} has a nested or unknown type; only primitive types can be read.")
 
@@ -97,5 +99,5 @@ def _absent(table: TableMetadata, file: FileEntry, field_id: int, kind: pa.DataT
 
 def _open(storage: Storage, path: str, size_bytes: int) -> pq.ParquetFile:
     if size_bytes <= SMALL_BYTES:
-        return pq.ParquetFile(pa.BufferReader(storage.read(path)))
-    return pq.ParquetFile(storage.open(path), pre_buffer=True)
+        return pq.ParquetFile(pa.BufferReader(storage.read(path)), page_checksum_verification=True)
+    return pq.ParquetFile(storage.open(path), pre_buffer=True, page_checksum_verification=True)

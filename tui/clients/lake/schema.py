@@ -10,10 +10,24 @@ from tui.model.iceberg import SchemaField, TableSchema
 _ORDERED = ("string", "int", "long", "date", "timestamp", "timestamptz")
 
 
+def integer(value: Any) -> int:
+    """The value, which has to be a whole number; else `TypeError`."""
+    if type(value) is not int:
+        raise TypeError(f"{value!r:.40} is no whole number")
+    return value
+
+
+def text(value: Any) -> str:
+    """The value, which has to be a text; else `TypeError`."""
+    if type(value) is not str:
+        raise TypeError(f"{value!r:.40} is no text")
+    return value
+
+
 def describe(document: Mapping[str, Any], schema: Mapping[str, Any], table: str) -> TableSchema:
     """The current `schema`, the partition specs and the default sort order of a metadata document."""
-    keys = frozenset(schema.get("identifier-field-ids") or ())
-    names = {f["id"]: f["name"] for s in document["schemas"] for f in s["fields"]}
+    keys = _keys(schema)
+    names = {integer(f["id"]): text(f["name"]) for s in document["schemas"] for f in s["fields"]}
     names |= {f["id"]: f["name"] for f in schema["fields"]}
     default = document.get("default-spec-id", 0)
     specs = sorted(document["partition-specs"], key=lambda s: (s["spec-id"] != default, s["spec-id"]))
@@ -22,24 +36,38 @@ def describe(document: Mapping[str, Any], schema: Mapping[str, Any], table: str)
     )
     return TableSchema(
         table=table,
-        location=document["location"],
-        uuid=document["table-uuid"],
-        format_version=document["format-version"],
-        schema_id=schema["schema-id"],
-        fields=tuple(
-            SchemaField(f["id"], f["name"], type_text(f["type"]), bool(f["required"]), f.get("doc"), f["id"] in keys)
-            for f in schema["fields"]
-        ),
+        location=text(document["location"]),
+        uuid=text(document["table-uuid"]),
+        format_version=integer(document["format-version"]),
+        schema_id=integer(schema["schema-id"]),
+        fields=tuple(_field(f, keys) for f in schema["fields"]),
         partition_specs=tuple(_spec(s, names) for s in specs),
         sort_order=_order(order, names),
         properties=tuple(sorted((str(k), str(v)) for k, v in (document.get("properties") or {}).items())),
     )
 
 
+def _field(field: Mapping[str, Any], keys: frozenset[int]) -> SchemaField:
+    doc = field.get("doc")
+    return SchemaField(
+        field["id"],
+        field["name"],
+        type_text(field["type"]),
+        bool(field["required"]),
+        None if doc is None else text(doc),
+        field["id"] in keys,
+    )
+
+
 def bounded_ids(schema: Mapping[str, Any]) -> frozenset[int]:
     """The columns whose bounds are worth keeping: the identifier fields, or else all that have an order."""
-    keys = frozenset(schema.get("identifier-field-ids") or ())
-    return keys or frozenset(f["id"] for f in schema["fields"] if f["type"] in _ORDERED)
+    return _keys(schema) or frozenset(
+        f["id"] for f in schema["fields"] if isinstance(f["type"], str) and f["type"] in _ORDERED
+    )
+
+
+def _keys(schema: Mapping[str, Any]) -> frozenset[int]:
+    return frozenset(map(integer, schema.get("identifier-field-ids") or ()))
 
 
 def type_text(kind: Any) -> str:
@@ -67,4 +95,4 @@ def _order(order: Mapping[str, Any] | None, names: Mapping[int, str]) -> str:
 
 def _transformed(field: Mapping[str, Any], names: Mapping[int, str]) -> str:
     source, transform = names.get(field["source-id"], f"field {field['source-id']}"), field["transform"]
-    return source if transform == "identity" else f"{transform}({source})"
+    return source if transform == "identity" else f"{text(transform)}({source})"

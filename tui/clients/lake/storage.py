@@ -137,7 +137,7 @@ class Storage:
             yield
         except FileNotFoundError:
             raise NotFoundError(f"{path} does not exist in {self._place}.") from None
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowException, UnicodeDecodeError) as error:
             raise UnavailableError(f"{path} in {self._place} is not readable: {_first_line(error)}.") from None
         except OSError as error:
             raise UnavailableError(self._sentence(path, str(error))) from None

@@ -76,7 +76,8 @@ def recipe_of(image: str) -> str | None:
 
 def variable(found: Container, name: str) -> str | None:
     """A variable of a container's environment."""
-    pairs = (text.partition("=") for text in found.attrs["Config"]["Env"] or ())
+    with failures():
+        pairs = [text.partition("=") for text in found.attrs["Config"]["Env"] or ()]
     return next((value for key, _, value in pairs if key == name), None)
 
 
@@ -94,6 +95,10 @@ def failures() -> Iterator[None]:
         raise LakehouseError(f"The Docker engine says: {_said(error)}.") from None
     except (DockerException, requests.RequestException, OSError) as error:
         raise sentence(error) from None
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError):
+        raise UnavailableError(
+            "The Docker engine's answer cannot be read: does DOCKER_HOST lead to a Docker engine?"
+        ) from None
 
 
 def sentence(error: BaseException) -> LakehouseError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tui.model.errors import UnavailableError
 from tui.model.stack import Service, ServiceState
@@ -13,7 +13,7 @@ from tui.settings import Settings
 from tui.stack.local import flink, kafka, s3
 from tui.stack.local.credentials import Credentials
 from tui.stack.local.layout import Layout
-from tui.stack.local.readiness import http_json
+from tui.stack.local.readiness import slots, taskmanagers
 from tui.stack.local.status import endpoints
 
 if TYPE_CHECKING:
@@ -28,6 +28,47 @@ _WITHOUT_PROCESS = {
     "dead": ServiceState.FAILED,
     "removing": ServiceState.STOPPED,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What the engine tells of a container; what it does not tell is `None` or empty."""
+
+    status: str
+    pid: int | None
+    exit_code: int | None
+    error: str
+    health: str
+    restarts: int | None
+    hostname: str
+
+
+def inspected(attrs: object) -> Inspected:
+    """The parts of an inspected container that are used here (Docker Engine API, "Inspect a container")."""
+    state, config = _part(attrs, "State"), _part(attrs, "Config")
+    return Inspected(
+        status=_word(state, "Status"),
+        pid=_whole(state, "Pid") or None,
+        exit_code=_whole(state, "ExitCode"),
+        error=_word(state, "Error"),
+        health=_word(_part(state, "Health"), "Status"),
+        restarts=_whole(attrs, "RestartCount"),
+        hostname=_word(config, "Hostname"),
+    )
+
+
+def _part(value: object, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _word(value: object, name: str) -> str:
+    found = _part(value, name)
+    return found if isinstance(found, str) else ""
+
+
+def _whole(value: object, name: str) -> int | None:
+    found = _part(value, name)
+    return found if type(found) is int and found >= 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +88,17 @@ class Prober:
         endpoint = endpoints(self.settings)[name]
         if found is None:
             return Service(name, ServiceState.STOPPED, endpoint=endpoint)
-        state = found.attrs["State"]
-        restarts = int(found.attrs.get("RestartCount", 0)) + revived(self.layout, name)
-        status = str(state["Status"])
+        told = inspected(found.attrs)
+        restarts = None if told.restarts is None else told.restarts + revived(self.layout, name)
+        status, pid, health = told.status, told.pid, told.health
         if status in _WITHOUT_PROCESS:
-            detail = f"exited with {state['ExitCode']}" if status == "exited" else status
-            return Service(name, _WITHOUT_PROCESS[status], None, endpoint, restarts, state.get("Error") or detail)
-        pid = state.get("Pid") or None
+            code = "–" if told.exit_code is None else told.exit_code
+            detail = f"exited with {code}" if status == "exited" else status
+            return Service(name, _WITHOUT_PROCESS[status], None, endpoint, restarts, told.error or detail)
         if status == "paused":
             return Service(name, ServiceState.UNHEALTHY, pid, endpoint, restarts, "paused")
-        health = str(state.get("Health", {}).get("Status", "none"))
+        if status != "running":
+            return Service(name, ServiceState.UNKNOWN, pid, endpoint, restarts, "the engine does not tell its state")
         try:
             detail = self._probe(name, found)
             if health == "starting":
@@ -71,7 +113,7 @@ class Prober:
             kafka.NAME: lambda: kafka.probe(self.settings, PROBE_S),
             s3.NAME: lambda: s3.probe(self.settings, self._keys(), PROBE_S),
             flink.JOBMANAGER: lambda: flink.probe_jobmanager(self.settings, PROBE_S),
-            flink.TASKMANAGER: lambda: probe_taskmanager(self.settings, str(found.attrs["Config"]["Hostname"])),
+            flink.TASKMANAGER: lambda: probe_taskmanager(self.settings, inspected(found.attrs).hostname),
         }
         return asked[name]()
 
@@ -83,12 +125,15 @@ class Prober:
 
 def probe_taskmanager(settings: Settings, hostname: str) -> str:
     """Whether the TaskManager in the container `hostname` has registered; raises `UnavailableError` if not (yet)."""
-    known = http_json(settings.flink_port, "/taskmanagers", PROBE_S).get("taskmanagers", [])
-    ours = [t for t in known if str(t.get("id", "")).startswith(f"{hostname}-")]
+    ours = [t for t in taskmanagers(settings.flink_port, PROBE_S) if str(t.get("id", "")).startswith(f"{hostname}-")]
     if not ours:
         raise UnavailableError("not registered at the JobManager")
-    newest = max(ours, key=lambda t: int(t.get("timeSinceLastHeartbeat", 0)))
-    return f"{newest.get('freeSlots')} of {newest.get('slotsNumber')} slots free"
+    return slots(max(ours, key=_heartbeat))
+
+
+def _heartbeat(taskmanager: dict[str, Any]) -> int:
+    at = taskmanager.get("timeSinceLastHeartbeat")
+    return at if isinstance(at, int) else 0
 
 
 def stopped(settings: Settings) -> tuple[Service, ...]:
@@ -106,6 +151,6 @@ def note_revival(layout: Layout, name: str) -> None:
 def revived(layout: Layout, name: str) -> int:
     """How often a container was started again from outside since `up`."""
     try:
-        return (layout.run / f"{name}.revived").read_text(encoding="utf-8").count("\n")
+        return (layout.run / f"{name}.revived").read_bytes().count(b"\n")
     except OSError:
         return 0

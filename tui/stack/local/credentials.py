@@ -6,6 +6,7 @@ import json
 import secrets
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tui.model.access import S3Access
 from tui.model.errors import LakehouseError
@@ -31,11 +32,17 @@ def load(layout: Layout) -> Credentials | None:
     """The home's credentials, or `None` before its first `up`; raises `LakehouseError` if the file is damaged."""
     file = path(layout)
     try:
-        return Credentials(**json.loads(file.read_text(encoding="utf-8")))
+        return _checked(json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         raise LakehouseError(f"{file} cannot be read; delete it and run `lakehouse-tui up` again.") from None
+
+
+def _checked(found: Any) -> Credentials:
+    if not all(isinstance(secret, str) and secret for secret in found.values()):
+        raise TypeError("a secret is no text")
+    return Credentials(**found)
 
 
 def ensure(layout: Layout) -> Credentials:

@@ -18,7 +18,7 @@ from tui.settings import Settings
 from tui.stack import options
 from tui.stack.local.credentials import Credentials
 from tui.stack.local.layout import Layout, write_private
-from tui.stack.local.readiness import HOST, http_json
+from tui.stack.local.readiness import HOST, http_json, slots, taskmanagers
 from tui.stack.local.spec import ProgramSpec, java
 from tui.stack.restore_points import flink_uri
 from tui.stack.s3a import core_site
@@ -126,11 +126,11 @@ def probe_jobmanager(settings: Settings, timeout_s: float) -> str:
 
 def probe_taskmanager(settings: Settings, pid: int, timeout_s: float) -> str:
     """Whether exactly this process has registered its slots; raises `UnavailableError` if not (yet)."""
-    known = http_json(settings.flink_port, "/taskmanagers", timeout_s).get("taskmanagers", [])
+    known = taskmanagers(settings.flink_port, timeout_s)
     ours = next((t for t in known if t.get("id") == f"{_RESOURCE_PREFIX}{pid}"), None)
     if ours is None:
         raise UnavailableError("not registered at the JobManager")
-    return f"{ours.get('freeSlots')} of {ours.get('slotsNumber')} slots free"
+    return slots(ours)
 
 
 def _program(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from tui import state_file
 from tui.stack.local.layout import Layout, write_private
 
 INTERNAL = ("kafka_controller", "jobmanager_rpc")
@@ -63,11 +64,8 @@ def holder(port: int) -> Holder:
 def internal(layout: Layout, *, avoid: set[int], in_use: frozenset[str]) -> dict[str, int]:
     """The home's internal ports: remembered ones stay while they are free or `in_use` by its services."""
     path = layout.run / "ports.json"
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        known = {name: int(stored[name]) for name in INTERNAL}
-    except (OSError, ValueError, TypeError, KeyError):
-        known = {}
+    stored = state_file.load(path) or {}
+    known = {name: port for name in INTERNAL if type(port := stored.get(name)) is int and 0 < port < 65536}
     chosen: dict[str, int] = {}
     for name in INTERNAL:
         port = known.get(name)

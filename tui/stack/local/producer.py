@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Mapping
 
+from tui import state_file
 from tui.model.errors import LakehouseError, UnavailableError
 from tui.model.stack import ProducerStatus
 from tui.resources import resource
@@ -18,6 +18,8 @@ from tui.stack.local.programs import Programs
 NAME = "producer"
 _ENDED = ("finished", "failed", "stopped")
 _START_TIMEOUT_S = 20.0
+_NEVER = 2**63
+"""No count and no rate is that high."""
 
 
 class LocalProducer:
@@ -100,11 +102,7 @@ class LocalProducer:
         return ProducerStatus(state, program.pid if program.runs else None, rate, None if sent is None else int(sent))
 
     def _read(self) -> dict[str, object]:
-        try:
-            told = json.loads(self._status_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return told if isinstance(told, dict) else {}
+        return state_file.load(self._status_file) or {}
 
 
 def _ended(told: Mapping[str, object]) -> str:
@@ -114,4 +112,5 @@ def _ended(told: Mapping[str, object]) -> str:
 
 
 def _number(value: object) -> float | None:
-    return value if isinstance(value, int | float) else None
+    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _NEVER
+    return value if known else None  # type: ignore[return-value]

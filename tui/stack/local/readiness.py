@@ -42,8 +42,24 @@ def http_json(port: int, path: str, timeout_s: float) -> dict[str, Any]:
     status, body = http_request(port, "GET", path, timeout_s)
     try:
         answer = json.loads(body) if status == 200 else None
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         raise UnavailableError(f"no usable answer to {path} yet (HTTP {status})")
     return answer
+
+
+def taskmanagers(port: int, timeout_s: float) -> list[dict[str, Any]]:
+    """The registered TaskManagers as the JobManager on 127.0.0.1:`port` lists them; raises `UnavailableError`."""
+    listed = http_json(port, "/taskmanagers", timeout_s).get("taskmanagers")
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise UnavailableError("no usable answer to /taskmanagers")
+    return listed
+
+
+def slots(taskmanager: dict[str, Any]) -> str:
+    """How many of its slots are free; raises `UnavailableError` where it does not tell."""
+    free, total = taskmanager.get("freeSlots"), taskmanager.get("slotsNumber")
+    if type(free) is not int or type(total) is not int:
+        raise UnavailableError("it does not tell its slots")
+    return f"{free} of {total} slots free"

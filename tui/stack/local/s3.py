@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +46,7 @@ def spec(settings: Settings, layout: Layout, provisioned: Provisioned, keys: Cre
 
 def _s3proxy(settings: Settings, layout: Layout, provisioned: Provisioned, keys: Credentials) -> ProgramSpec:
     data = _data(settings, layout)
+    keep_private(data)
     values = {
         "s3proxy.endpoint": f"http://{HOST}:{settings.s3_port}",
         "s3proxy.authorization": "aws-v2-or-v4",
@@ -61,6 +65,19 @@ def _s3proxy(settings: Settings, layout: Layout, provisioned: Provisioned, keys:
     main = ["org.gaul.s3proxy.Main", "--properties", str(file)]
     argv = java(layout, NAME, provisioned.java.home, flags, list(provisioned.s3proxy_jars), main)
     return ProgramSpec(NAME, argv)
+
+
+def keep_private(folder: Path) -> None:
+    """Take away what others may do with the files: S3Proxy gives anybody what their modes let anybody read.
+
+    What the server writes itself is private (its umask); a home that was copied without its modes is not.
+    """
+    for place, folders, files in os.walk(folder):
+        for path in (Path(place), *(Path(place, name) for name in (*folders, *files))):
+            with suppress(OSError):
+                mode = path.lstat().st_mode
+                if mode & 0o077 and not stat.S_ISLNK(mode):
+                    path.chmod(stat.S_IMODE(mode) & 0o700)
 
 
 def _minio(settings: Settings, layout: Layout, provisioned: Provisioned, keys: Credentials) -> ProgramSpec:

@@ -48,7 +48,11 @@ def init_statements(settings: Settings) -> str:
     values = {
         "catalog": "lakehouse",
         "database": settings.database,
-        "catalog_options": ",\n  ".join(f"'{key}' = '{value}'" for key, value in options.items()),
+        "catalog_options": ",\n  ".join(f"'{key}' = {_literal(value)}" for key, value in options.items()),
     }
     catalog = (resource("jobs") / "sql" / "catalog.sql").read_text(encoding="utf-8")
-    return Template(catalog).substitute(values) + _SESSION.format(database=settings.database)
+    return Template(catalog).substitute(values) + _SESSION.format(database=settings.database.replace("`", "``"))
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -105,7 +105,7 @@ def endpoints(settings: Settings) -> dict[str, str | None]:
 def restart_count(layout: Layout, name: str) -> int | None:
     """Starts after the first since the supervisor came up; `None` if it never started."""
     try:
-        starts = (layout.run / f"{name}.starts").read_text(encoding="utf-8").count("\n")
+        starts = (layout.run / f"{name}.starts").read_bytes().count(b"\n")
     except OSError:
         return None
     return max(0, starts - 1) if starts else None
