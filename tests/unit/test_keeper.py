@@ -264,6 +264,17 @@ def test_a_submit_by_hand_makes_up_for_having_given_up() -> None:
     assert len(world.submits) == 1
 
 
+def test_the_same_trouble_is_said_once() -> None:
+    world = World(known=(job(NEW, "RUNNING"),), wished=Wish(OLD, True))
+
+    def refuse(job_id: str) -> None:
+        raise LakehouseError("The disk is full.")
+
+    world.want = refuse  # type: ignore[method-assign]
+    world.looks(5)
+    assert world.said == ["The disk is full."]
+
+
 def test_containers_that_ended_are_named() -> None:
     world = World(ended=("kafka",))
     world.look()

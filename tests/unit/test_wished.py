@@ -75,6 +75,14 @@ def test_what_the_keeper_says_comes_back(settings: Settings, next_at: datetime |
     assert file.read() is None
 
 
+def test_words_that_cannot_be_written_stop_no_keeper(settings: Settings) -> None:
+    settings.home.mkdir()
+    (settings.home / "run").write_text("a file where a folder should be")
+    KeepingFile(settings.home).write(Keeping("waiting", JOB, 1))
+    KeepingFile(settings.home).write(None)
+    assert KeepingFile(settings.home).read() is None
+
+
 @pytest.mark.parametrize(
     "change", [{"phase": "dancing"}, {"attempt": "many"}, {"next_at": "soon"}, {"next_at": 7}, {"reason": ...}]
 )

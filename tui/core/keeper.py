@@ -11,7 +11,7 @@ submits. Progress is a completed checkpoint. A service that is away is waited fo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -74,7 +74,8 @@ class Keeper:
     _attempts: int = 0
     _reason: str | None = None
     _next_at: datetime | None = None
-    _told: Keeping | None = field(default=None)
+    _told: Keeping | None = None
+    _trouble: str | None = None
 
     def look(self) -> None:
         """Look once, and mend what is broken; what fails is said and tried again at a later look."""
@@ -86,7 +87,11 @@ class Keeper:
         except UnavailableError:
             return  # the engine or the JobManager is away: nothing can be said about the job
         except LakehouseError as error:
-            self.say(str(error))
+            if str(error) != self._trouble:
+                self.say(str(error))
+            self._trouble = str(error)
+        else:
+            self._trouble = None
 
     def _judge(self, known: tuple[JobSummary, ...]) -> None:
         active = next((job for job in known if job.active), None)

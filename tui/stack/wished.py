@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -99,12 +100,13 @@ class KeepingFile:
         return found if found.phase in _PHASES else None
 
     def write(self, keeping: Keeping | None) -> None:
-        """Say it; `None` says that all is well."""
-        if keeping is None:
-            self._path.unlink(missing_ok=True)
-            return
-        at = keeping.next_at.isoformat() if keeping.next_at else None
-        write_private(self._path, json.dumps({**asdict(keeping), "next_at": at}))
+        """Say it; `None` says that all is well. A full disk costs the words, not the keeper."""
+        with suppress(OSError):
+            if keeping is None:
+                self._path.unlink(missing_ok=True)
+            else:
+                at = keeping.next_at.isoformat() if keeping.next_at else None
+                write_private(self._path, json.dumps({**asdict(keeping), "next_at": at}))
 
 
 def program(settings: Settings) -> ProgramSpec:
