@@ -81,7 +81,7 @@ class Series:
             done.faults.append(strike)
             FAULTS[name](stage, chance)
             strike.took_s = max(0.0, round(time.monotonic() - began - strike.at_s, 1))
-            time.sleep(chance.uniform(*BETWEEN_S) if name != "producer killed" else 0)
+            time.sleep(chance.uniform(*BETWEEN_S))
         done.recovery_s = round(stage.recovered(), 1)
         done.messages = stage.settle()
         done.wrong += stage.wrong()

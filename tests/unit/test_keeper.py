@@ -43,6 +43,7 @@ class World:
     free: int = 4
     completed: int = 0
     adopts: bool = False
+    starts: bool = False
     submits: list[Wish | None] = field(default_factory=list)
     shown: Keeping | None = None
     said: list[str] = field(default_factory=list)
@@ -88,6 +89,8 @@ class World:
 
     def submit(self, progress: ProgressSink, *, lost: str | None) -> Submitted:
         self.submits.append(self.pipeline)
+        if self.starts:
+            self.want(next(self.ids))
         assert self.shown is not None
         assert self.shown.phase == "submitting"
         if self.failure:
@@ -240,6 +243,15 @@ def test_a_job_that_is_lost_again_and_again_without_a_checkpoint_is_given_up() -
     assert world.shown is not None
     assert world.shown.phase == "gave up"
     assert world.shown.reason == "it was lost again before its first checkpoint"
+
+
+@pytest.mark.parametrize("failure", [UnavailableError("Flink does not answer."), LakehouseError("The tasks failed.")])
+def test_a_jobmanager_that_dies_of_each_job_is_left_alone_in_the_end(failure: LakehouseError) -> None:
+    world = World(wished=Wish(OLD, True), failure=failure, starts=True)
+    world.looks(300)
+    assert len(world.submits) == ATTEMPTS
+    assert world.shown is not None
+    assert (world.shown.phase, world.shown.reason) == ("gave up", str(failure))
 
 
 def test_a_completed_checkpoint_makes_up_for_all_attempts_before() -> None:

@@ -147,9 +147,13 @@ class Keeper:
             self.say(str(error))
             self._forget()
         except UnavailableError as error:
-            self._attempts -= 1
-            self._pause(wish, AWAY_PAUSE_S, str(error))
+            if self._started(wish):
+                self._pause(wish, _pause_s(self._attempts), str(error))
+            else:
+                self._attempts -= 1
+                self._pause(wish, AWAY_PAUSE_S, str(error))
         except LakehouseError as error:
+            self._started(wish)
             self._pause(wish, _pause_s(self._attempts), str(error))
             self.say(f"Attempt {self._attempts} of {ATTEMPTS} failed: {error}")
         else:
@@ -157,6 +161,14 @@ class Keeper:
             self._pause(wish, _pause_s(self._attempts), "it was lost again before its first checkpoint")
             self._publish(None)
             self.say(_sentence(done))
+
+    def _started(self, lost: Wish) -> bool:
+        """Whether a job took the place of the lost one, though its tasks were not seen running."""
+        wish = self.wish.read()
+        started = wish is not None and wish.wanted and wish.job_id != lost.job_id
+        if wish is not None and started:
+            self._own = wish.job_id
+        return started
 
     def _pause(self, wish: Wish, seconds: float, reason: str) -> None:
         self._next_at = self.now() + timedelta(seconds=seconds)
