@@ -26,6 +26,7 @@ from tui.model.flink import RestorePoint
 from tui.settings import Settings
 from tui.stack.local.job import LocalJobs
 from tui.stack.local.layout import Layout
+from tui.stack.wished import NoWish
 
 MINUTE_MS = 60_000
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -91,7 +92,7 @@ class Growing:
         admin = AdminClient({"bootstrap.servers": stack.kafka})
         admin.create_topics([NewTopic(topic, stack.partitions, 1)])[topic].result(30)
         found = bootstrap.clients(self.settings)
-        self.control = Control(found.flink, found.flink, found.kafka, found.lake, QuickJobs(self.settings))
+        self.control = Control(found.flink, found.flink, found.kafka, found.lake, QuickJobs(self.settings), NoWish())
         self.control.submit(lab.silent)
 
     def feed(self) -> None:

@@ -32,6 +32,7 @@ from tui.settings import Settings
 from tui.stack.local import job as local_job
 from tui.stack.provision import Provisioned
 from tui.stack.pyflink_env import PyFlink, PyFlinkEnvironment
+from tui.stack.wished import NoWish
 
 DRAIN_TIMEOUT_S = 900.0
 
@@ -54,7 +55,7 @@ def pids(stack: Settings) -> list[int]:
 def drain(name: str, stack: Settings, count: int, jobs: local_job.LocalJobs) -> Result:
     """Submit with `jobs`, wait until all is committed, cancel."""
     clients = bootstrap.clients(stack)
-    control = Control(clients.flink, clients.flink, clients.kafka, clients.lake, jobs)
+    control = Control(clients.flink, clients.flink, clients.kafka, clients.lake, jobs, NoWish())
     flink = pids(stack)
     job_id = control.submit(lab.silent).job_id
     began, cpu = time.monotonic(), lab.cpu_s(*flink)

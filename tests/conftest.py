@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from xdist.remote import Producer
@@ -11,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 from tests import containers
 from tui.settings import CHOICES, Settings
 
-WITH_A_STACK = ("tests/contract/", "tests/integration/")
+WITH_A_STACK = ("tests/contract/", "tests/faults/", "tests/integration/")
 """Tests that run one after the other, beside those that need no stack."""
 
 
@@ -29,10 +30,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Side:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--iceberg", default="1.7.0", choices=CHOICES["iceberg"], help="Iceberg set of the real stack")
     parser.addoption("--s3", default="s3proxy", choices=CHOICES["s3"], help="S3 server of the real stack")
+    parser.addoption("--seed", type=int, default=1, help="first seed of the fault suite")
+    parser.addoption("--runs", type=int, default=10, help="how many runs of the fault suite, each with the next seed")
+    parser.addoption("--report", type=Path, help="where the fault suite adds a JSON line a run")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests in containers are skipped, with the reason, where there is no engine."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Faults strike only where they are asked for; tests in containers are skipped where there is no engine."""
+    if "faults" not in config.getoption("-m"):
+        unasked = [item for item in items if item.get_closest_marker("faults")]
+        config.hook.pytest_deselected(items=unasked)
+        items[:] = [item for item in items if item not in unasked]
     wanted = [item for item in items if item.get_closest_marker("compose")]
     why = containers.missing() if wanted else None
     for item in wanted if why else ():

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tui.core.live import LiveCandles
     from tui.core.recording import Header, Recording
     from tui.model.checks import Check
+    from tui.model.keeping import Keeping
     from tui.model.stack import ProducerStatus
     from tui.ports import LogPort, ProducerPort, StackBackend, StackKit
 
@@ -67,7 +68,6 @@ def backend(settings: Settings) -> StackBackend:
 @lru_cache(maxsize=8)
 def clients(settings: Settings) -> Clients:
     """Clients of Kafka, Flink and the tables; nothing is connected yet."""
-    from tui.clients.flink_detail import FlinkDetailClient
     from tui.clients.kafka import KafkaClient
     from tui.clients.lake import LakeClient
 
@@ -76,9 +76,23 @@ def clients(settings: Settings) -> Clients:
         raise LakehouseError(f"There is no lakehouse in {settings.home} yet; run `lakehouse-tui up` first.")
     return Clients(
         kafka=KafkaClient(settings.kafka_access, settings.topic, settings.group),
-        flink=FlinkDetailClient(settings.flink_access, settings.topic),
+        flink=flink(settings),
         lake=LakeClient(settings.warehouse, settings.database, s3, names=settings.table_names),
     )
+
+
+def flink(settings: Settings) -> FlinkDetailClient:
+    """A client of Flink alone: the others take a hundred megabytes."""
+    from tui.clients.flink_detail import FlinkDetailClient
+
+    return FlinkDetailClient(settings.flink_access, settings.topic)
+
+
+def keeping(settings: Settings) -> Keeping | None:
+    """What the keeper does about a lost job; `None` while there is nothing to mend."""
+    from tui.stack.wished import KeepingFile
+
+    return KeepingFile(settings.home).read()
 
 
 @lru_cache(maxsize=8)
@@ -114,7 +128,8 @@ def control(settings: Settings) -> Control:
     from tui.core.control import Control
 
     found = clients(settings)
-    return Control(found.flink, found.flink, found.kafka, found.lake, kit(settings).jobs)
+    own = kit(settings)
+    return Control(found.flink, found.flink, found.kafka, found.lake, own.jobs, own.wish)
 
 
 @lru_cache(maxsize=8)
@@ -212,6 +227,7 @@ def cockpit(settings: Settings, *, read_only: bool = False) -> Cockpit:
         kafka=lambda: clients(settings).kafka,
         flink=lambda: clients(settings).flink,
         lake=lambda: clients(settings).lake,
+        keeper=lambda: keeping(settings),
     )
     return Cockpit(
         home=str(settings.home),

@@ -17,6 +17,7 @@ from tui.model.flink import CheckpointStats, ClusterInfo, JobDetail, JobExceptio
 from tui.model.flink_detail import CheckpointDetail, ConfigSection, JobGraph, Subtask, TaskManager
 from tui.model.iceberg import RowSet, SnapshotChange, TableFiles, TableHistory, TableSchema
 from tui.model.kafka import ConsumerGroup, MessagePage, MessageQuery, PartitionDetail, TopicLag
+from tui.model.keeping import Wish
 from tui.model.live import Edges, Front, MinuteKey, TailBatch
 from tui.model.logs import LogChunk, LogCursor, LogInfo
 from tui.model.stack import ProducerStatus, Progress, Service
@@ -224,11 +225,27 @@ class JobPort(Protocol):
     def savepoint_directory(self) -> str:
         """Where savepoints go, as a URI that the cluster can write."""
 
-    def submitting(self) -> AbstractContextManager[None]:
-        """Held while a job is submitted; raises `LakehouseError` if another submission holds it."""
+    def submitting(self) -> AbstractContextManager[object]:
+        """Held while a job is submitted; raises `BusyError` if another submission holds it."""
+
+    def fence(self) -> str | None:
+        """End what a job may still run that the cluster has lost; says what it ended, `None` for nothing."""
 
     def start(self, point: RestorePoint | None, progress: ProgressSink) -> str:
         """Submit the job, restored from `point`, and return its id; the id and its parent are recorded."""
+
+
+class WishPort(Protocol):
+    """Remembers whether the job is to run; whoever starts or ends it says so here."""
+
+    def read(self) -> Wish | None:
+        """The newest wish; `None` where there never was one."""
+
+    def want(self, job_id: str) -> None:
+        """From now on the job `job_id` is to run: its loss is mended."""
+
+    def end(self, job_id: str) -> None:
+        """From now on the job `job_id` is to run no more."""
 
 
 class LogPort(Protocol):
@@ -262,6 +279,10 @@ class StackKit(Protocol):
     @property
     def jobs(self) -> JobPort:
         """What brings the job to the cluster."""
+
+    @property
+    def wish(self) -> WishPort:
+        """Whether the job is to run."""
 
     def s3(self) -> S3Access | None:
         """How the object store is reached; `None` before the first `up`."""

@@ -39,6 +39,21 @@ _WAREHOUSE = re.compile(r"s3a://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/[^/].*")
 RECORDED = ("backend", "project", "iceberg", "s3", *PORTS)
 """What `up` records in the home until `down`, so that every command in between finds the stack it started."""
 
+PIPELINE = (
+    "topic",
+    "group",
+    "warehouse",
+    "database",
+    "raw_table",
+    "candle_table",
+    "bad_table",
+    "parallelism",
+    "checkpoint_interval_s",
+    "watermark_delay_s",
+    "allowed_lateness_s",
+)
+"""What a job is started with: the same again when it is brought back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -147,6 +162,18 @@ def load(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | No
     _check_tables(settings)
     _ = settings.bucket  # a warehouse without one is a mistake of every command, not only of `up`
     return settings
+
+
+def with_pipeline(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """`settings` for a job that was started with `values` (names of `PIPELINE`); raises `UsageError` for nonsense."""
+    return _apply(settings, "the wanted job", {name: values[name] for name in PIPELINE if name in values})
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """`settings` as the variables that make the same ones in another process."""
+    plain = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in ("keys", "symbols", "remote")}
+    found = {f"LAKEHOUSE_{name.upper()}": str(value) for name, value in plain.items()}
+    return {**found, "LAKEHOUSE_SYMBOLS": ",".join(settings.symbols)}
 
 
 def _path(value: str | Path) -> Path:

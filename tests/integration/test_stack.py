@@ -27,6 +27,7 @@ from tui.stack.local.layout import Layout
 from tui.stack.local.spec import TAG
 
 SERVICES = ("kafka", "s3", "jobmanager", "taskmanager")
+BESIDE = ("supervisor", "keeper")
 
 
 class Stack:
@@ -195,7 +196,7 @@ def test_a_program_runs_under_the_same_supervisor(stack: Stack) -> None:
     until(restarted, "it is started again")
     backend.stop_program("helper")
     assert backend.program_status("helper") is None
-    assert len(stack.processes()) == len(SERVICES) + 1
+    assert len(stack.processes()) == len(SERVICES) + len(BESIDE)
 
 
 def test_a_program_that_ends_by_itself_stays_ended(stack: Stack) -> None:
@@ -267,7 +268,7 @@ def test_two_ups_at_once_start_it_once(fresh: Stack) -> None:
         thread.join()
     assert len(set(found)) == 1
     assert [p.detail for p in waited] == ["waiting for another command to finish"]
-    assert len(fresh.processes()) == len(SERVICES) + 1
+    assert len(fresh.processes()) == len(SERVICES) + len(BESIDE)
 
 
 @pytest.mark.parametrize("moment", ["kafka: starting", "s3: ready"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Literal
 
 import pytest
 from textual.app import App
@@ -11,6 +12,7 @@ from textual.app import App
 from tests.ui.cockpits import NOW, Fake, ago, empty, job, screen_text, services, until, until_shown
 from tui.model.errors import UnavailableError, UsageError
 from tui.model.kafka import PartitionLag, TopicLag
+from tui.model.keeping import Keeping
 from tui.model.stack import ServiceState
 from tui.view import registry
 from tui.view.app import SCREENS
@@ -84,6 +86,30 @@ async def test_services_that_are_not_ready_are_named(fake: Fake) -> None:
     fake.says["services"] = (ill[0], *ready[1:])
     async with fake.app().run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "▲ kafka unhealthy")
+
+
+KEEPER = {
+    "waiting": ("keeper: attempt 3 in 20 s", "the keeper submits it again, attempt 3 in 20 s (Too bad)."),
+    "submitting": ("keeper: attempt 3 runs", "the keeper submits it again, attempt 3 (Too bad)."),
+    "gave up": (
+        "keeper: gave up after 3 attempts",
+        "the keeper gave up after 3 attempts (Too bad): submit it yourself.",
+    ),
+}
+
+
+@pytest.mark.parametrize("phase", KEEPER)
+async def test_what_the_keeper_does_about_a_lost_job_is_said(
+    fake: Fake, phase: Literal["waiting", "submitting", "gave up"]
+) -> None:
+    fake.says |= {"jobs": (), "job": None, "checkpoints": None}
+    fake.says["keeper"] = Keeping(phase, "a" * 32, 3, ago(-20) if phase == "waiting" else None, "Too bad.")
+    async with fake.app().run_test(size=(300, 60)) as pilot:
+        for text in KEEPER[phase]:
+            await until_shown(pilot, text)
+        fake.says["keeper"] = None
+        await until_shown(pilot, "No job runs.")
+        assert "keeper" not in screen_text(pilot.app)
 
 
 async def test_a_failed_job_is_said_and_where_to_look(fake: Fake) -> None:

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from tui.resources import resource
-from tui.settings import Settings, load
+from tui.settings import Settings, as_environment, load
 from tui.stack import minio, options
 from tui.stack.compose import names, tool
-from tui.stack.compose.backend import as_environment
 from tui.stack.compose.recipe import recipe
 from tui.stack.local.credentials import Credentials
 

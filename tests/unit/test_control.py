@@ -14,6 +14,7 @@ from tui.model.flink import JobSummary, Lineage, RestorePoint
 from tui.model.iceberg import Snapshot, TableHistory
 from tui.model.kafka import PartitionLag, TopicLag
 from tui.model.stack import Progress
+from tui.stack.wished import NoWish
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 JOB = "aaaaaa11"
@@ -75,6 +76,9 @@ class World:
     def submitting(self) -> AbstractContextManager[None]:
         return nullcontext()
 
+    def fence(self) -> None:
+        return None
+
     def start(self, point: RestorePoint | None, progress: object) -> str:
         self.started.append(point)
         return JOB
@@ -87,7 +91,7 @@ class World:
         self.looks += 1
 
     def control(self) -> Control:
-        return Control(self, self, self, self, self, clock=lambda: self.now, sleep=self.sleep)  # type: ignore[arg-type]
+        return Control(self, self, self, self, self, NoWish(), clock=lambda: self.now, sleep=self.sleep)  # type: ignore[arg-type]
 
 
 def silent(step: Progress) -> None:

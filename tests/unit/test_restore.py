@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tui.core.restore import choose
@@ -41,6 +42,27 @@ def test_below_what_a_table_holds_is_refused_and_names_it() -> None:
     decision = choose([point(4)], {"raw_trades": history((5, "aaaaaa11"))}, NOBODY)
     assert decision.point is None
     assert "raw_trades already holds checkpoint 5" in (decision.refusal or "")
+
+
+def test_a_damaged_point_is_named_and_the_next_older_one_taken() -> None:
+    damaged = replace(point(6), damage="its _metadata is cut short")
+    decision = choose([point(5), damaged, point(4)], {"raw_trades": history((5, "aaaaaa11"))}, NOBODY)
+    assert decision.point == point(5)
+    assert decision.remark == "checkpoint 6 is damaged: its _metadata is cut short"
+
+
+def test_below_what_the_tables_hold_the_damage_is_part_of_the_reason() -> None:
+    damaged = replace(point(6), damage="its _metadata is cut short")
+    for points in ([point(5), damaged], [damaged]):
+        decision = choose(points, {"raw_trades": history((6, "aaaaaa11"))}, NOBODY)
+        assert decision.point is None
+        assert "(checkpoint 6 is damaged: its _metadata is cut short)" in (decision.refusal or "")
+
+
+def test_an_older_file_with_a_newer_time_hides_nothing() -> None:
+    copied = point(3, minutes=99)
+    decision = choose([point(5), copied], {"raw_trades": history((5, "aaaaaa11"))}, NOBODY)
+    assert (decision.point, decision.remark) == (point(5), None)
 
 
 def test_data_without_any_point_is_refused() -> None:

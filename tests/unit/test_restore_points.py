@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import os
 import struct
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from tui.model.errors import LakehouseError
 from tui.model.flink import RestorePoint
-from tui.stack.restore_points import LineageFile, find, flink_uri
+from tui.stack.restore_points import HEADER_BYTES, TAIL_BYTES, LineageFile, find, flink_uri, point
+
+PAYLOADS = Path(__file__).parent.parent / "payloads"
 
 JOB = "e3ea3b4c2984e10d460f4369ffce5c64"
+
+
+END = b"SharingFilesStrategy\0\0xpt\0\x10FORWARD_BACKWARD"
+
+
+def whole(checkpoint_id: int, version: int = 4) -> bytes:
+    """The start and the end of what Flink writes, with something between."""
+    return struct.pack(">iiq", 0x4960672D, version, checkpoint_id) + bytes(99) + END
 
 
 def metadata(folder: Path, checkpoint_id: int, at: float, content: bytes | None = None) -> None:
     folder.mkdir(parents=True)
     file = folder / "_metadata"
-    file.write_bytes(struct.pack(">iiq", 0x4960672D, 4, checkpoint_id) + b"rest" if content is None else content)
+    file.write_bytes(whole(checkpoint_id) if content is None else content)
     os.utime(file, (at, at))
 
 
@@ -40,12 +52,37 @@ def test_flink_is_given_paths_as_they_are(tmp_path: Path) -> None:
     assert flink_uri(tmp_path / "my home é 100%") == f"file://{tmp_path}/my home é 100%"
 
 
-@pytest.mark.parametrize("content", [b"", b"\x49\x60\x67", b"not checkpoint metadata at all"])
-def test_what_is_not_complete_metadata_is_passed_over(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "damage"),
+    [
+        (b"", "its _metadata has only 0 bytes"),
+        (b"\x49\x60\x67", "its _metadata has only 3 bytes"),
+        (b"not checkpoint metadata at all", "its _metadata is none of Flink's"),
+        (whole(1)[:-1], "its _metadata is cut short"),
+        (whole(1)[: -len("_BACKWARD")], "its _metadata is cut short"),
+        (whole(1)[:60], "its _metadata is cut short"),
+        (whole(1) + b"\0", "its _metadata is cut short"),
+        (whole(1, version=3)[:60], None),  # which has no such end
+    ],
+)
+def test_metadata_that_is_not_whole_is_damage(tmp_path: Path, content: bytes, damage: str | None) -> None:
     metadata(tmp_path / "c" / JOB / "chk-1", 1, 1.0, content)
-    (tmp_path / "c" / JOB / "chk-2").mkdir()
+    assert [(p.checkpoint_id, p.damage) for p in find(tmp_path / "c", tmp_path / "s")] == [(1, damage)]
+
+
+def test_what_has_no_metadata_was_never_complete(tmp_path: Path) -> None:
+    (tmp_path / "c" / JOB / "chk-2").mkdir(parents=True)
     (tmp_path / "c" / JOB / "shared").mkdir()
     assert find(tmp_path / "c", tmp_path / "s") == ()
+
+
+@pytest.mark.parametrize("kind", ["checkpoint", "savepoint"])
+def test_every_cut_of_what_flink_wrote_is_seen(kind: Literal["checkpoint", "savepoint"]) -> None:
+    data = whole(7)[: -len(END)] + (PAYLOADS / "flink-1.19.3" / f"{kind}-metadata-end.bin").read_bytes()
+    for size in range(len(data) + 1):
+        head, tail = data[:size][:HEADER_BYTES], data[:size][-TAIL_BYTES:]
+        found = point("file:/c/chk-7", kind, head, tail, datetime.now(UTC), JOB)
+        assert (found.damage is None) == (size == len(data)), size
 
 
 def test_lineage_survives_a_line_cut_short(tmp_path: Path) -> None:

@@ -17,9 +17,10 @@ JOB = "a" * 32
 MAGIC = 0x4960672D
 
 
-def point(folder: Path, identifier: int, at: int, *, size: int = 64) -> None:
+def point(folder: Path, identifier: int, at: int, *, size: int | None = None) -> None:
     folder.mkdir(parents=True)
-    (folder / "_metadata").write_bytes(struct.pack(">iiq", MAGIC, 4, identifier).ljust(64, b"\0")[:size])
+    whole = struct.pack(">iiq", MAGIC, 4, identifier) + bytes(99) + b"SharingFilesStrategy\0xpt\0\7FORWARD"
+    (folder / "_metadata").write_bytes(whole[:size])
     os.utime(folder / "_metadata", (at, at))
 
 
@@ -30,18 +31,26 @@ def storage() -> Storage:
 
 def found(storage: Storage, root: Path) -> list[tuple[str, str, int, str]]:
     points = s3_points.find(storage, f"file://{root}/checkpoints/lake", f"file://{root}/savepoints/lake")
-    return [(p.kind, p.path.removeprefix(f"file://{root}/"), p.checkpoint_id, p.job_id) for p in points]
+    return [
+        (p.kind, p.path.removeprefix(f"file://{root}/"), p.checkpoint_id, p.job_id) for p in points if p.damage is None
+    ]
+
+
+def damages(storage: Storage, root: Path) -> dict[int, str]:
+    points = s3_points.find(storage, f"file://{root}/checkpoints/lake", f"file://{root}/savepoints/lake")
+    return {p.checkpoint_id: p.damage for p in points if p.damage is not None}
 
 
 def test_nothing_is_found_where_nothing_was_written(storage: Storage, tmp_path: Path) -> None:
     assert found(storage, tmp_path) == []
 
 
-def test_points_come_oldest_first_and_incomplete_ones_are_passed_over(storage: Storage, tmp_path: Path) -> None:
+def test_points_come_oldest_first_and_damaged_ones_say_why(storage: Storage, tmp_path: Path) -> None:
     job = tmp_path / "checkpoints" / "lake" / JOB
     point(job / "chk-8", 8, 2_000)
     point(job / "chk-7", 7, 1_000)
     point(job / "chk-9", 9, 3_000, size=10)
+    point(job / "chk-11", 11, 3_100, size=70)
     (job / "chk-10").mkdir()
     (job / "shared").mkdir()
     point(tmp_path / "savepoints" / "lake" / "savepoint-aaaaaa-123", 11, 1_500)
@@ -51,6 +60,10 @@ def test_points_come_oldest_first_and_incomplete_ones_are_passed_over(storage: S
         ("savepoint", "savepoints/lake/savepoint-aaaaaa-123", 11, "aaaaaa"),
         ("checkpoint", f"checkpoints/lake/{JOB}/chk-8", 8, JOB),
     ]
+    assert damages(storage, tmp_path) == {
+        9: "its _metadata has only 10 bytes",
+        11: "its _metadata is cut short",
+    }
 
 
 def test_an_object_store_that_is_away_is_said() -> None:

@@ -24,7 +24,8 @@ def submit(settings: Settings, arguments: Namespace) -> int:
         print_json({"job_id": done.job_id, "restored": restored, "seconds": round(done.seconds, 2)})
     else:
         origin = f"{done.restored.kind} {done.restored.checkpoint_id}" if done.restored else "the beginning"
-        say(f"Job {done.job_id} runs, from {origin} ({done.seconds:.1f} s).")
+        remark = f" Note: {done.remark}." if done.remark else ""
+        say(f"Job {done.job_id} runs, from {origin} ({done.seconds:.1f} s).{remark}")
     return 0
 
 
@@ -40,11 +41,11 @@ def _confirm_fresh(settings: Settings, arguments: Namespace) -> bool:
 
 def cancel(settings: Settings, arguments: Namespace) -> int:
     """Cancel the running job."""
-    job = bootstrap.control(settings).cancel()
+    job_id = bootstrap.control(settings).cancel()
     if arguments.json:
-        print_json({"job_id": job.id})
+        print_json({"job_id": job_id})
     else:
-        say(f"Job {job.id} is cancelled; `lakehouse-tui submit` continues from its newest checkpoint.")
+        say(f"Job {job_id} is cancelled; `lakehouse-tui submit` continues from its newest checkpoint.")
     return 0
 
 

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 from tui import bootstrap
+from tui.core.control import Control
 from tui.core.keeper import Keeper
-from tui.settings import Settings, load
+from tui.model.keeping import Wish
+from tui.settings import Settings, load, with_pipeline
+from tui.stack.wished import KeepingFile
 
 LOOK_S = 1.0
-
-
-class WantedFile:
-    """The id of the wanted job in a file of the home, which `down` removes."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._path: Path = settings.home / "run" / "wanted.json"
-
-    def wanted(self) -> str | None:
-        """The id of the job that is to run."""
-        try:
-            return self._path.read_text(encoding="utf-8").strip() or None
-        except OSError:
-            return None
-
-    def want(self, job_id: str | None) -> None:
-        """Remember it."""
-        self._path.write_text(f"{job_id or ''}\n", encoding="utf-8")
 
 
 def say(sentence: str) -> None:
@@ -38,15 +23,26 @@ def say(sentence: str) -> None:
     sys.stdout.flush()
 
 
+def control(settings: Settings, wish: Wish | None) -> Control:
+    """The actions on the job that `wish` is about, with the settings it was started with."""
+    return bootstrap.control(settings if wish is None else with_pipeline(settings, wish.pipeline))
+
+
 def main() -> None:
-    """Look again and again, until the supervisor ends it."""
+    """Look again and again, until the supervisor ends it; then a submission under way ends too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = load()
+    file = KeepingFile(settings.home)
+    file.write(None)
     keeper = Keeper(
         revive=lambda: bootstrap.backend(settings).revive(),
-        jobs=bootstrap.control(settings).flink.jobs,
-        control=lambda: bootstrap.control(settings),
-        memory=WantedFile(settings),
+        cluster=bootstrap.flink(settings),
+        wish=bootstrap.kit(settings).wish,
+        control=lambda wish: control(settings, wish),
+        tell=file.write,
         say=say,
+        now=lambda: datetime.now(UTC),
+        adopts=settings.backend == "compose",  # whose jobs are also started by `flink run` in a container
     )
     say("watches")
     while True:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from tui import bootstrap
 from tui.cli.output import as_json, confirm, print_json, progress, say, table
 from tui.model.errors import LakehouseError, NotFoundError, UsageError
 from tui.model.flink import JobDetail
+from tui.model.keeping import Keeping
 from tui.model.stack import ProducerStatus, Service
 from tui.settings import Settings
+from tui.view.keeping import sentences
 
 
 def up(settings: Settings, arguments: Namespace) -> int:
@@ -58,7 +61,7 @@ def status(settings: Settings, arguments: Namespace) -> int:
         )
     else:
         print_services(services)
-        say(f"Job: {job_error or _job_text(job)}")
+        say(f"Job: {job_error or _job_text(job, bootstrap.keeping(settings))}")
         say(f"Producer: {producer_error or _producer_text(producer)}")
     return 0 if services and all(s.healthy for s in services) else 1
 
@@ -81,9 +84,9 @@ def _producer(settings: Settings) -> tuple[ProducerStatus | None, str | None]:
         return None, str(error)
 
 
-def _job_text(job: JobDetail | None) -> str:
+def _job_text(job: JobDetail | None, keeping: Keeping | None) -> str:
     if job is None:
-        return "none"
+        return "none" if keeping is None else sentences(keeping, datetime.now(UTC))
     last = job.checkpoints.last_completed
     checkpoint = (
         f"last checkpoint {last.id} at {last.completed_at:%H:%M:%S} UTC"

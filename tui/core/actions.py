@@ -126,12 +126,13 @@ def _silence(actors: Actors) -> str:
 def _submit(actors: Actors, sink: ProgressSink, *, fresh: bool) -> str:
     done = actors.control().submit(sink, fresh=fresh)
     origin = f"{done.restored.kind} {done.restored.checkpoint_id}" if done.restored else "the beginning"
-    return f"Job {done.job_id[:8]} runs, from {origin} ({done.seconds:.0f} s)."
+    remark = f" Note: {done.remark}." if done.remark else ""
+    return f"Job {done.job_id[:8]} runs, from {origin} ({done.seconds:.0f} s).{remark}"
 
 
 def _cancel(actors: Actors) -> str:
-    job = actors.control().cancel()
-    return f"Job {job.id[:8]} is cancelled; submit continues from its newest checkpoint."
+    job_id = actors.control().cancel()
+    return f"Job {job_id[:8]} is cancelled; submit continues from its newest checkpoint."
 
 
 def _savepoint(actors: Actors, sink: ProgressSink) -> str:

@@ -11,6 +11,7 @@ from tui.core.store import State
 from tui.model.flink import CheckpointStats
 from tui.model.iceberg import TableHistory
 from tui.model.kafka import TopicLag
+from tui.model.keeping import Keeping
 from tui.model.stack import ProducerStatus, Service, ServiceState
 
 OURS = frozenset({"up", "down", "produce"})
@@ -69,6 +70,13 @@ def first_checkpoint(state: State, now: datetime) -> float | None:
         return None
     due = job.started_at + timedelta(milliseconds=stats.interval_ms)
     return max(0.0, (due - now).total_seconds())
+
+
+def keeping(state: State) -> Keeping | None:
+    """What the keeper does about a lost job; `None` where there is nothing to mend, or nobody who would."""
+    shown = state.shown("keeper")
+    found: Keeping | None = shown.value if shown.error is None else None
+    return None if stopped(state) else found
 
 
 def producing(state: State) -> bool:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tui.core import restore
-from tui.model.errors import LakehouseError, NotFoundError, UnavailableError
+from tui.model.errors import CancelledError, LakehouseError, NotFoundError, UnavailableError
 from tui.model.flink import JobSummary, RestorePoint
 from tui.model.iceberg import TableHistory
 from tui.model.stack import Progress
-from tui.ports import FlinkControlPort, FlinkPort, JobPort, KafkaPort, LakePort, ProgressSink
+from tui.ports import FlinkControlPort, FlinkPort, JobPort, KafkaPort, LakePort, ProgressSink, WishPort
 
 TABLES = ("raw_trades", "agg_1m", "bad_trades")
 COMMIT_TIMEOUT_S = 30.0
@@ -21,11 +21,12 @@ RUNNING_TIMEOUT_S = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A job that runs; `restored` is where it continued from (`None`: from the beginning)."""
+    """A job that runs; `restored` is where it continued from (`None`: from the beginning), `remark` a warning of it."""
 
     job_id: str
     restored: RestorePoint | None
     seconds: float
+    remark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Control:
     kafka: KafkaPort
     lake: LakePort
     jobs: JobPort
+    wish: WishPort
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
@@ -64,32 +66,57 @@ class Control:
             raise NotFoundError("No job runs; start it with `lakehouse-tui submit`.")
         return job
 
-    def submit(self, progress: ProgressSink, *, fresh: bool = False) -> Submitted:
-        """Start the job from its newest restore point (or, `fresh`, from the beginning) and wait until it runs."""
-        with self.jobs.submitting():
-            return self._submit(progress, fresh=fresh)
+    def submit(self, progress: ProgressSink, *, fresh: bool = False, lost: str | None = None) -> Submitted:
+        """Start the job from its newest restore point (or, `fresh`, from the beginning) and wait until it runs.
 
-    def _submit(self, progress: ProgressSink, *, fresh: bool) -> Submitted:
+        From then on it is wanted. `lost` is the job in whose place it comes, as long as that one is wanted: raises
+        `CancelledError` where it is no more.
+        """
+        with self.jobs.submitting():
+            return self._submit(progress, fresh=fresh, lost=lost)
+
+    def _submit(self, progress: ProgressSink, *, fresh: bool, lost: str | None) -> Submitted:
         began = self.clock()
         running = self.active_job()
         if running is not None:
             raise LakehouseError(
                 f"The job already runs ({running.id}, {running.state}); cancel it before you submit again."
             )
-        point = None if fresh else self._decide()
+        self._require_wanted(lost)
+        ended = self.jobs.fence()
+        if ended:
+            progress(Progress("job", ended))
+        decision = restore.Decision(None) if fresh else self._decide()
+        point = decision.point
         origin = f"from {point.kind} {point.checkpoint_id}" if point else "from the beginning"
+        origin += f" ({decision.remark})" if decision.remark else ""
         progress(Progress("job", f"submitting, {origin}"))
         job_id = self.jobs.start(point, progress)
         progress(Progress("job", f"{job_id} starts its tasks"))
+        self._confirm(job_id, lost)
         self.control.wait_running(job_id, RUNNING_TIMEOUT_S)
         progress(Progress("job", f"{job_id} runs, {origin}", finished=True))
-        return Submitted(job_id, point, self.clock() - began)
+        return Submitted(job_id, point, self.clock() - began, decision.remark)
 
-    def _decide(self) -> RestorePoint | None:
+    def _require_wanted(self, lost: str | None) -> None:
+        wish = self.wish.read()
+        if lost is not None and (wish is None or not wish.wanted or wish.job_id != lost):
+            raise CancelledError(f"Job {lost} is wanted no more.")
+
+    def _confirm(self, job_id: str, lost: str | None) -> None:
+        """The job is the wanted one; where that was taken back while it was submitted, it ends."""
+        try:
+            self._require_wanted(lost)
+        except CancelledError:
+            self.control.cancel(job_id, RUNNING_TIMEOUT_S)
+            raise
+        self.wish.want(job_id)
+
+    def _decide(self) -> restore.Decision:
         decision = restore.choose(self.jobs.restore_points(), self.histories(), self.jobs.lineage())
         if decision.refusal:
             raise LakehouseError(decision.refusal)
-        return decision.point
+        return decision
 
     def histories(self) -> Mapping[str, TableHistory | None]:
         """The history of each table; `None` for one that does not exist yet."""
@@ -101,16 +128,32 @@ class Control:
         except NotFoundError:
             return None
 
-    def cancel(self) -> JobSummary:
-        """Cancel the active job and wait until it has ended; its retained checkpoints stay."""
-        job = self.require_job()
+    def cancel(self) -> str:
+        """Cancel the active job and wait until it has ended; its retained checkpoints stay. Returns its id.
+
+        A job that is lost, and wanted, is wanted no more.
+        """
+        job, wish = self.active_job(), self.wish.read()
+        if job is None and wish is not None and wish.wanted:
+            self.wish.end(wish.job_id)
+            return wish.job_id
+        if job is None:
+            job = self.require_job()
+        self.wish.end(job.id)
         self.control.cancel(job.id, RUNNING_TIMEOUT_S)
-        return job
+        return job.id
 
     def savepoint(self) -> tuple[JobSummary, str]:
         """Stop the active job with a savepoint; returns the job and the savepoint's path."""
-        job = self.require_job()
-        return job, self.control.stop_with_savepoint(job.id, self.jobs.savepoint_directory(), RUNNING_TIMEOUT_S)
+        job, wish = self.require_job(), self.wish.read()
+        self.wish.end(job.id)
+        try:
+            path = self.control.stop_with_savepoint(job.id, self.jobs.savepoint_directory(), RUNNING_TIMEOUT_S)
+        except LakehouseError:
+            if wish is not None and wish.wanted:
+                self.wish.want(job.id)
+            raise
+        return job, path
 
     def checkpoint(self, progress: ProgressSink) -> Committed:
         """Trigger a checkpoint now and wait until what it holds is committed to the tables."""

@@ -10,6 +10,7 @@ from tui.model.errors import LakehouseError
 from tui.model.flink import CheckpointStats, ClusterInfo, JobDetail, JobSummary
 from tui.model.iceberg import TableHistory
 from tui.model.kafka import TopicLag
+from tui.model.keeping import Keeping
 from tui.model.stack import ProducerStatus, Service
 from tui.ports import FlinkPort, KafkaPort, LakePort
 
@@ -30,12 +31,14 @@ class Feeds:
         kafka: Callable[[], KafkaPort],
         flink: Callable[[], FlinkPort],
         lake: Callable[[], LakePort],
+        keeper: Callable[[], Keeping | None] = lambda: None,
     ) -> None:
         self._services = services
         self._producer = producer
         self._kafka = kafka
         self._flink = flink
         self._lake = lake
+        self._keeper = keeper
         self._job_id: str | None = None
         self._jobs_seen = False
 
@@ -47,6 +50,7 @@ class Feeds:
                 "services": Source(self._services, 3.0),
                 "producer": Source(self._producer, 2.0),
                 "jobs": Source(self.jobs),
+                "keeper": Source(self._keeper),
                 "cluster": Source(self.cluster, 5.0),
                 "checkpoints": Source(self.checkpoints, 2.0),
                 "job": Source(self.job, 5.0),

@@ -25,10 +25,14 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where to start: `point` (`None`: from the beginning), or `refusal`, the sentence why not at all."""
+    """Where to start: `point` (`None`: from the beginning), or `refusal`, the sentence why not at all.
+
+    `remark` names damaged points that are newer than `point`.
+    """
 
     point: RestorePoint | None
     refusal: str | None = None
+    remark: str | None = None
 
 
 def stamps(tables: Mapping[str, TableHistory | None]) -> tuple[Stamp, ...]:
@@ -52,26 +56,42 @@ def _newest_stamped(history: TableHistory) -> Snapshot | None:
 
 
 def choose(points: Iterable[RestorePoint], tables: Mapping[str, TableHistory | None], lineage: Lineage) -> Decision:
-    """The newest point, if every table allows it; from the beginning only while the tables hold nothing."""
+    """The newest whole point that every table allows; from the beginning only while the tables hold nothing.
+
+    An older point is as exact as the newest, as long as it is not below what the tables hold: more is read again.
+    """
     held = stamps(tables)
-    newest = max(points, key=lambda p: (p.completed_at, p.checkpoint_id), default=None)
-    if newest is None:
-        if not held and not any(_rows(h) for h in tables.values()):
-            return Decision(None)
+    ordered = sorted(points, key=lambda p: (p.completed_at, p.checkpoint_id), reverse=True)
+    whole = [p for p in ordered if p.damage is None]
+    for point in whole:
+        if not _reason(point, held, lineage):
+            damaged = ordered[: ordered.index(point)]
+            return Decision(point, remark=_damages(p for p in damaged if p.damage))
+    remark = _damages(p for p in ordered if p.damage)
+    also = f" ({remark})" if remark else ""
+    if whole:
+        newest = whole[0]
         return Decision(
             None,
-            f"The tables hold data up to {_up_to(held)}, but no checkpoint or savepoint is left to continue from; "
-            "`submit --fresh` starts over and writes every trade again, `down --purge` deletes everything first.",
+            f"Continuing from {newest.kind} {newest.checkpoint_id} ({newest.path}) would not be exact: "
+            f"{_reason(newest, held, lineage)}{also}; "
+            "put the newer checkpoint back, or start over with `submit --fresh` (it writes every trade again).",
         )
-    for stamp in held:
-        reason = _conflict(newest, stamp, lineage)
-        if reason:
-            return Decision(
-                None,
-                f"Continuing from {newest.kind} {newest.checkpoint_id} ({newest.path}) would not be exact: {reason}; "
-                "put the newer checkpoint back, or start over with `submit --fresh` (it writes every trade again).",
-            )
-    return Decision(newest)
+    if not held and not any(_rows(h) for h in tables.values()):
+        return Decision(None, remark=remark)
+    return Decision(
+        None,
+        f"The tables hold data up to {_up_to(held)}, but no checkpoint or savepoint is left to continue from{also}; "
+        "`submit --fresh` starts over and writes every trade again, `down --purge` deletes everything first.",
+    )
+
+
+def _reason(point: RestorePoint, held: tuple[Stamp, ...], lineage: Lineage) -> str | None:
+    return next((reason for stamp in held if (reason := _conflict(point, stamp, lineage))), None)
+
+
+def _damages(points: Iterable[RestorePoint]) -> str | None:
+    return "; ".join(f"{p.kind} {p.checkpoint_id} is damaged: {p.damage}" for p in points) or None
 
 
 def _rows(history: TableHistory | None) -> int:

@@ -21,3 +21,7 @@ class NotFoundError(LakehouseError):
 
 class CancelledError(LakehouseError):
     """The user ended the action before it was done."""
+
+
+class BusyError(LakehouseError):
+    """The same action is under way already."""

@@ -140,7 +140,8 @@ class ClusterInfo:
 class RestorePoint:
     """A retained checkpoint or a savepoint that a job can continue from.
 
-    `job_id` is the job that wrote it (a savepoint's folder tells only its first six digits).
+    `job_id` is the job that wrote it (a savepoint's folder tells only its first six digits). `damage` says why nothing
+    can continue from it.
     """
 
     path: str
@@ -148,6 +149,7 @@ class RestorePoint:
     checkpoint_id: int
     completed_at: datetime
     job_id: str
+    damage: str | None = None
 
     def written_by(self, job_id: str) -> bool:
         """Whether the job `job_id` wrote it."""

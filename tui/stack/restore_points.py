@@ -2,26 +2,34 @@
 
 Layout (Flink's own): `checkpoints/<job id>/chk-<n>/_metadata` and `savepoints/savepoint-<6 digits>-<hash>/_metadata`.
 A `_metadata` file begins with the magic number, the format version and the checkpoint's id
-(`org.apache.flink.runtime.checkpoint.Checkpoints#storeCheckpointMetadata`); it is written last, so where it is
-missing or cut short the checkpoint is not complete.
+(`org.apache.flink.runtime.checkpoint.Checkpoints#storeCheckpointMetadata`). It is written last, so where it is
+missing the checkpoint was never complete; one that is cut short or overwritten was, and is damaged. Format version 4
+(`MetadataV4Serializer`) ends with a serialized `CheckpointProperties`, whose last field is an enum of one of two
+classes: the file's last bytes are a name after two bytes of length, which a file that is cut short has not.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import struct
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from tui.model.errors import LakehouseError
 from tui.model.flink import Lineage, RestorePoint
 
 _MAGIC = 0x4960672D
 _HEADER = struct.Struct(">iiq")
+_WITH_PROPERTIES = 4
+_LAST_FIELD = re.compile(rb"(?:SharingFilesStrategy|PostCheckpointAction)\x00.{0,60}t\x00(.)([A-Z_]+)\Z", re.DOTALL)
 HEADER_BYTES = _HEADER.size
+TAIL_BYTES = 128
 NAMED_IN_SAVEPOINT = "savepoint-"
+Kind = Literal["checkpoint", "savepoint"]
 
 
 def flink_uri(path: Path) -> str:
@@ -30,7 +38,7 @@ def flink_uri(path: Path) -> str:
 
 
 def find(checkpoints: Path, savepoints: Path) -> tuple[RestorePoint, ...]:
-    """Every complete checkpoint and savepoint, oldest first; incomplete ones are passed over."""
+    """Every checkpoint and savepoint, oldest first; those that were never complete are passed over."""
     found = [*_checkpoints(checkpoints), *_savepoints(savepoints)]
     return tuple(sorted(found, key=lambda p: (p.completed_at, p.checkpoint_id)))
 
@@ -38,40 +46,49 @@ def find(checkpoints: Path, savepoints: Path) -> tuple[RestorePoint, ...]:
 def _checkpoints(root: Path) -> Iterator[RestorePoint]:
     for metadata in root.glob("*/chk-*/_metadata"):
         folder = metadata.parent
-        header = _read_header(metadata)
-        if header is not None:
-            identifier, at = header
-            yield RestorePoint(flink_uri(folder), "checkpoint", identifier, at, folder.parent.name)
+        yield from _read(metadata, "checkpoint", folder.parent.name)
 
 
 def _savepoints(root: Path) -> Iterator[RestorePoint]:
     for metadata in root.glob(f"{NAMED_IN_SAVEPOINT}*/_metadata"):
-        folder = metadata.parent
-        header = _read_header(metadata)
-        if header is not None:
-            identifier, at = header
-            job = folder.name.removeprefix(NAMED_IN_SAVEPOINT).split("-")[0]
-            yield RestorePoint(flink_uri(folder), "savepoint", identifier, at, job)
+        yield from _read(metadata, "savepoint", writer(metadata.parent.name))
 
 
-def _read_header(metadata: Path) -> tuple[int, datetime] | None:
-    """Checkpoint id and time of completion, or `None` for a file that is not complete checkpoint metadata."""
+def _read(metadata: Path, kind: Kind, job: str) -> Iterator[RestorePoint]:
     try:
         with metadata.open("rb") as stream:
-            head = stream.read(_HEADER.size)
-            completed = os.fstat(stream.fileno()).st_mtime
+            status = os.fstat(stream.fileno())
+            head = stream.read(HEADER_BYTES)
+            stream.seek(max(0, status.st_size - TAIL_BYTES))
+            tail = stream.read()
     except OSError:
-        return None
-    identifier = checkpoint_id(head)
-    return None if identifier is None else (identifier, datetime.fromtimestamp(completed, UTC))
+        return
+    at = datetime.fromtimestamp(status.st_mtime, UTC)
+    yield point(flink_uri(metadata.parent), kind, head, tail, at, job)
 
 
-def checkpoint_id(head: bytes) -> int | None:
-    """The id in the first `HEADER_BYTES` of a `_metadata` file; `None` where they are not those of one."""
-    if len(head) < _HEADER.size:
-        return None
-    magic, _version, identifier = _HEADER.unpack(head)
-    return int(identifier) if magic == _MAGIC else None
+def writer(savepoint: str) -> str:
+    """The first digits of the job that wrote the savepoint in the folder of this name."""
+    return savepoint.removeprefix(NAMED_IN_SAVEPOINT).split("-")[0]
+
+
+def point(uri: str, kind: Kind, head: bytes, tail: bytes, at: datetime, job: str) -> RestorePoint:
+    """The point in `uri`, whose `_metadata` begins with `head` and ends with `tail` (`HEADER_BYTES`, `TAIL_BYTES`)."""
+    if len(head) < HEADER_BYTES:
+        return _damaged(uri, kind, at, job, f"its _metadata has only {len(head)} bytes")
+    magic, version, identifier = _HEADER.unpack(head)
+    if magic != _MAGIC:
+        return _damaged(uri, kind, at, job, "its _metadata is none of Flink's")
+    last = _LAST_FIELD.search(tail)
+    cut = version == _WITH_PROPERTIES and (last is None or len(last[2]) != last[1][0])
+    return RestorePoint(uri, kind, int(identifier), at, job, "its _metadata is cut short" if cut else None)
+
+
+def _damaged(uri: str, kind: Kind, at: datetime, job: str, damage: str) -> RestorePoint:
+    """A point whose number only its folder may tell (`chk-<n>`)."""
+    number = uri.rpartition("-")[2]
+    identifier = int(number) if kind == "checkpoint" and number.isdecimal() else 0
+    return RestorePoint(uri, kind, identifier, at, job, damage)
 
 
 class LineageFile:

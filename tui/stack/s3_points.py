@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Literal
 
 from tui.clients.lake.storage import Storage, path_of
 from tui.model.errors import NotFoundError
@@ -13,7 +12,7 @@ from tui.stack import restore_points
 
 
 def find(storage: Storage, checkpoints: str, savepoints: str) -> tuple[RestorePoint, ...]:
-    """Every complete checkpoint and savepoint below these URIs, oldest first; incomplete ones are passed over."""
+    """Every checkpoint and savepoint below these URIs, oldest first; those never complete are passed over."""
     found = [*_checkpoints(storage, checkpoints), *_savepoints(storage, savepoints)]
     return tuple(sorted(found, key=lambda p: (p.completed_at, p.checkpoint_id)))
 
@@ -28,19 +27,21 @@ def _checkpoints(storage: Storage, root: str) -> Iterator[RestorePoint]:
 def _savepoints(storage: Storage, root: str) -> Iterator[RestorePoint]:
     for folder in storage.folders(path_of(root)):
         if folder.startswith(restore_points.NAMED_IN_SAVEPOINT):
-            job = folder.removeprefix(restore_points.NAMED_IN_SAVEPOINT).split("-")[0]
-            yield from _point(storage, f"{root}/{folder}", "savepoint", job)
+            yield from _point(storage, f"{root}/{folder}", "savepoint", restore_points.writer(folder))
 
 
-def _point(storage: Storage, uri: str, kind: Literal["checkpoint", "savepoint"], job: str) -> Iterator[RestorePoint]:
-    """The point whose metadata is complete; one that was removed meanwhile is none."""
+def _point(storage: Storage, uri: str, kind: restore_points.Kind, job: str) -> Iterator[RestorePoint]:
+    """The point with metadata in `uri`; one that was removed meanwhile is none."""
     metadata = f"{path_of(uri)}/_metadata"
     try:
         (stamp,) = storage.stamps([metadata])
+        if stamp is None:
+            return
         with storage.open(metadata) as stream, storage.failures(metadata):
             head = stream.read(restore_points.HEADER_BYTES)
+            stream.seek(max(0, stamp.size_bytes - restore_points.TAIL_BYTES))
+            tail = stream.read()
     except NotFoundError:
         return
-    identifier = restore_points.checkpoint_id(head)
-    if stamp is not None and identifier is not None:
-        yield RestorePoint(uri, kind, identifier, datetime.fromtimestamp(stamp.modified_ns / 1e9, UTC), job)
+    at = datetime.fromtimestamp(stamp.modified_ns / 1e9, UTC)
+    yield restore_points.point(uri, kind, head, tail, at, job)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tui.model.errors import LakehouseError
+from tui.model.errors import BusyError, LakehouseError
 from tui.model.flink import RestorePoint
 from tui.settings import Settings
 
@@ -16,8 +16,12 @@ _SUBMITTED = re.compile(r"Job has been submitted with JobID ([0-9a-f]{32})")
 
 
 @contextmanager
-def alone(run: Path) -> Iterator[None]:
-    """Held while a job is submitted; raises `LakehouseError` if another submission of this home holds it."""
+def alone(run: Path) -> Iterator[int]:
+    """Held while a job is submitted; raises `BusyError` if another submission of this home holds it.
+
+    Gives the lock's file descriptor (flock(2)): a client that inherits it holds the lock until its own end, even when
+    whoever started it was killed.
+    """
     try:
         run.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = (run / "submit.lock").open("w")
@@ -27,8 +31,8 @@ def alone(run: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LakehouseError("Another submit is under way; wait for its end.") from None
-        yield
+            raise BusyError("Another submit is under way; wait for its end.") from None
+        yield handle.fileno()
 
 
 def flags(settings: Settings, place: Mapping[str, str], point: RestorePoint | None) -> list[str]:

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from tui.model.errors import LakehouseError, NotFoundError
 from tui.model.stack import Progress, Service
 from tui.ports import ProgressSink
 from tui.settings import Settings
-from tui.stack import recorded
+from tui.stack import recorded, wished
 from tui.stack.compose import engine, names, status, tool
 from tui.stack.compose.recipe import recipe
 from tui.stack.local import credentials, logs, ports, processes
 from tui.stack.local.credentials import Credentials
 from tui.stack.local.layout import Layout
 from tui.stack.local.programs import Programs
-from tui.stack.local.spec import ProgramSpec
 from tui.stack.local.supervision import NotRunningError, Supervisor
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-KEEPER = "keeper"
 _POLL_S = 0.3
 _ENDED = ("exited", "dead")
 PORTS = {
@@ -100,6 +96,7 @@ class ComposeBackend(Programs):
             return
         self._layout.create()
         with self._layout.lock(lambda: progress(Progress("home", "waiting for another command to finish"))):
+            wished.WishFile(self._settings).end_all()
             self._end_programs(progress)
             keys = credentials.ensure(self._layout)
             self._compose(("down", *(("--volumes",) if purge else ())), keys, progress, "containers")
@@ -216,8 +213,7 @@ class ComposeBackend(Programs):
         supervisor = Supervisor(self._layout, keys.supervisor_password)
         if not supervisor.alive():
             supervisor.start()
-        argv = (sys.executable, "-m", "tui.cli.keep")
-        supervisor.launch(ProgramSpec(KEEPER, argv, as_environment(self._settings)))
+        supervisor.launch(wished.program(self._settings))
 
     def _end_programs(self, progress: ProgressSink) -> None:
         supervisor = self._supervisor()
@@ -227,10 +223,3 @@ class ComposeBackend(Programs):
                     progress(Progress(name, "stopping"))
                     supervisor.stop(name, 20.0)
         processes.end(processes.tagged(self._layout), term_wait_s=5.0)
-
-
-def as_environment(settings: Settings) -> dict[str, str]:
-    """`settings` as the variables that make the same ones in another process."""
-    plain = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in ("keys", "symbols", "remote")}
-    found = {f"LAKEHOUSE_{name.upper()}": str(value) for name, value in plain.items()}
-    return {**found, "LAKEHOUSE_SYMBOLS": ",".join(settings.symbols)}

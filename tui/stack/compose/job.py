@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tui.clients.lake.storage import Storage, open_storage
 from tui.model.errors import LakehouseError
@@ -14,8 +16,11 @@ from tui.ports import ProgressSink
 from tui.settings import Settings
 from tui.stack import restore_points, s3_points, submitting
 from tui.stack.compose import engine, names
-from tui.stack.local import credentials, flink
+from tui.stack.local import credentials, fence, flink
 from tui.stack.local.layout import Layout
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
 
 SCRIPT = "/opt/flink/usrlib/jobs/kafka_to_iceberg.py"
 KAFKA = "kafka:19092"
@@ -42,7 +47,7 @@ class ComposeJobs:
         """Where savepoints go."""
         return self._uri("savepoints")
 
-    def submitting(self) -> AbstractContextManager[None]:
+    def submitting(self) -> AbstractContextManager[int]:
         """Held from the look whether a job runs until the new one does."""
         return submitting.alone(self._layout.run)
 
@@ -56,6 +61,16 @@ class ComposeJobs:
         job_id = submitting.job_id(log)
         self._lineage.append(job_id, point)
         return job_id
+
+    def fence(self) -> str | None:
+        """Start a TaskManager again that is older than the JobManager: it may still run a lost job."""
+        taskmanager = engine.container(self._settings, flink.TASKMANAGER)
+        jobmanager = engine.container(self._settings, flink.JOBMANAGER)
+        if taskmanager.status != "running" or _started(taskmanager) >= _started(jobmanager):
+            return None
+        with engine.failures():
+            taskmanager.restart(timeout=0)
+        return fence.ENDED
 
     def command(self, point: RestorePoint | None) -> list[str]:
         """What runs in the container."""
@@ -88,3 +103,8 @@ class ComposeJobs:
         if s3 is None:
             raise LakehouseError(f"There is no lakehouse in {self._settings.home} yet; run `lakehouse-tui up` first.")
         return open_storage(self._settings.warehouse, s3)
+
+
+def _started(container: Container) -> datetime:
+    """When its process was started."""
+    return datetime.fromisoformat(str(container.attrs["State"]["StartedAt"]))

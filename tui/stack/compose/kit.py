@@ -16,6 +16,7 @@ from tui.stack.compose.logs import ComposeLogs
 from tui.stack.local import credentials
 from tui.stack.local.layout import Layout
 from tui.stack.local.producer import LocalProducer
+from tui.stack.wished import WishFile
 
 
 class ComposeKit:
@@ -43,6 +44,11 @@ class ComposeKit:
     def jobs(self) -> ComposeJobs:
         """What brings the job to the cluster."""
         return ComposeJobs(self._settings)
+
+    @cached_property
+    def wish(self) -> WishFile:
+        """Whether the job is to run."""
+        return WishFile(self._settings)
 
     def s3(self) -> S3Access | None:
         """How the object store is reached; `None` before the first `up`."""

@@ -10,7 +10,7 @@ from tui.model.errors import LakehouseError, NotFoundError, UnavailableError
 from tui.model.stack import Progress, Service
 from tui.ports import ProgressSink
 from tui.settings import Settings
-from tui.stack import recorded
+from tui.stack import recorded, wished
 from tui.stack.local import credentials, flink, kafka, logs, processes, s3, status
 from tui.stack.local.credentials import Credentials
 from tui.stack.local.layout import Layout
@@ -61,7 +61,7 @@ class LocalBackend(Programs):
             startup = Startup(self._settings, self._layout, keys, supervisor, progress)
             try:
                 self._start(startup, was_alive)
-                return startup.wait()
+                services = startup.wait()
             except KeyboardInterrupt:
                 progress(Progress("home", "interrupted, stopping what was started"))
                 self._undo(startup, was_alive)
@@ -70,16 +70,19 @@ class LocalBackend(Programs):
                 if not startup.started and not was_alive:
                     self._undo(startup, was_alive)
                 raise
+            supervisor.launch(wished.program(self._settings))
+            return services
 
     def down(self, progress: ProgressSink, *, purge: bool = False) -> None:
         """Stop programs, Flink, Kafka and S3 in this order and leave no process; with `purge` delete the data too.
 
-        Raises `LakehouseError` if data is left.
+        The job is wanted no more: the next `up` starts none. Raises `LakehouseError` if data is left.
         """
         if not self._layout.home.exists():
             return
         self._layout.create()
         with self._layout.lock(lambda: progress(Progress("home", "waiting for another command to finish"))):
+            wished.WishFile(self._settings).end_all()
             supervisor = self._supervisor()
             stopped = supervisor is not None and self._stop_all(supervisor, progress)
             left = processes.tagged(self._layout)

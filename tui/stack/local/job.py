@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tui.model.errors import LakehouseError
@@ -11,8 +12,9 @@ from tui.ports import ProgressSink
 from tui.resources import resource
 from tui.settings import Settings
 from tui.stack import restore_points, submitting
-from tui.stack.local import client_jvm, flink, spec, submission
+from tui.stack.local import client_jvm, fence, flink, spec, submission
 from tui.stack.local.layout import Layout
+from tui.stack.local.programs import Programs
 from tui.stack.provision import Provisioned, provisioned
 
 
@@ -28,6 +30,7 @@ class LocalJobs:
         self._layout = Layout(settings.home)
         self._state = self._layout.data / "flink"
         self._lineage = restore_points.LineageFile(self._state / "lineage.jsonl")
+        self._lock: int | None = None
 
     def restore_points(self) -> tuple[RestorePoint, ...]:
         """Every complete checkpoint and savepoint, oldest first."""
@@ -52,13 +55,23 @@ class LocalJobs:
         command = [*self.program(found), *self.arguments(point)]
         jvm = client_jvm.environment(self._settings.cache, found, self._layout.flink_home / "lib")
         environment = spec.environment(self._layout, {**flink.client_environment(self._layout, found), **jvm})
-        job_id = submission.run(command, environment, self._layout.logs / "submit.log", progress)
+        job_id = submission.run(command, environment, self._layout.logs / "submit.log", progress, lock=self._lock)
         self._lineage.append(job_id, point)
         return job_id
 
-    def submitting(self) -> AbstractContextManager[None]:
-        """Held from the look whether a job runs until the new one does."""
-        return submitting.alone(self._layout.run)
+    @contextmanager
+    def submitting(self) -> Iterator[None]:
+        """Held from the look whether a job runs until the new one does, and as long as a client of ours lives."""
+        with submitting.alone(self._layout.run) as lock:
+            self._lock = lock
+            try:
+                yield
+            finally:
+                self._lock = None
+
+    def fence(self) -> str | None:
+        """End a TaskManager that may still run a lost job."""
+        return fence.fence(Programs(self._layout))
 
     def program(self, found: Provisioned, /) -> list[str]:
         """The interpreter and the script."""

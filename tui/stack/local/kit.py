@@ -16,6 +16,7 @@ from tui.stack.local.job import LocalJobs
 from tui.stack.local.layout import Layout
 from tui.stack.local.log_tail import LocalLogs
 from tui.stack.local.producer import LocalProducer
+from tui.stack.wished import WishFile
 
 
 class LocalKit:
@@ -43,6 +44,11 @@ class LocalKit:
     def jobs(self) -> LocalJobs:
         """What brings the job to the cluster."""
         return LocalJobs(self._settings)
+
+    @cached_property
+    def wish(self) -> WishFile:
+        """Whether the job is to run."""
+        return WishFile(self._settings)
 
     def s3(self) -> S3Access | None:
         """How the object store is reached; `None` before the first `up`."""

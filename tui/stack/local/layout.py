@@ -141,11 +141,23 @@ def _empty(folder: Path) -> None:
                 path.unlink()
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write `text` so that readers see the old or the new file, never a part; mode 0600."""
+def write_private(path: Path, text: str, *, durable: bool = False) -> None:
+    """Write `text` so that readers see the old or the new file, never a part; mode 0600.
+
+    With `durable` this holds after a power cut too (fsync(2): the file, then its folder).
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
         handle.write(text)
+        if durable:
+            handle.flush()
+            os.fsync(handle.fileno())
     temporary.replace(path)
+    if durable:
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -25,14 +25,22 @@ def run(
     log: Path,
     progress: ProgressSink,
     secrets: Sequence[str] = (),
+    lock: int | None = None,
 ) -> str:
     """Run the client to its end and return the job's id; `secrets` are taken out of the log.
+
+    The client holds `lock`, a file descriptor, as long as it lives.
 
     Raises `LakehouseError` with the reason; whatever ends the wait ends the client and its Java.
     """
     with log.open("w", encoding="utf-8") as stream:
         process = subprocess.Popen(
-            command, env=dict(environment), stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            env=dict(environment),
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=() if lock is None else (lock,),
         )
     try:
         _wait(process, log, progress)

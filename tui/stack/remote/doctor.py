@@ -156,7 +156,7 @@ def _tables(settings: Settings) -> str:
 
 
 def _points(jobs: RemoteJobs) -> str:
-    found = jobs.restore_points()
+    found = [p for p in jobs.restore_points() if p.damage is None]
     return f"{len(found)} in {jobs.folder('checkpoints')} and {jobs.folder('savepoints')}"
 
 

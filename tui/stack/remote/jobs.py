@@ -53,9 +53,13 @@ class RemoteJobs:
         given = getattr(self._settings.remote, f"{kind.removesuffix('s')}_dir")
         return f"{given or f's3a://{self._settings.bucket}/flink/{kind}'}/{self._settings.database}"
 
-    def submitting(self) -> AbstractContextManager[None]:
+    def submitting(self) -> AbstractContextManager[int]:
         """Held from the look whether a job runs until the new one does."""
         return submitting.alone(self._layout.run)
+
+    def fence(self) -> str | None:
+        """Nothing: the cluster's processes are somebody else's."""
+        return None
 
     def start(self, point: RestorePoint | None, progress: ProgressSink) -> str:
         """Compile the job in a Python process of PyFlink's environment, submit it, and return its id."""

@@ -20,6 +20,7 @@ from tui.stack.remote.backend import RemoteBackend
 from tui.stack.remote.jobs import RemoteJobs
 from tui.stack.remote.logs import RemoteLogs
 from tui.stack.remote.producer import RemoteProducer
+from tui.stack.wished import NoWish
 
 
 class RemoteKit:
@@ -47,6 +48,11 @@ class RemoteKit:
     def jobs(self) -> RemoteJobs:
         """What brings the job to the cluster."""
         return RemoteJobs(self._settings)
+
+    @cached_property
+    def wish(self) -> NoWish:
+        """Nobody's: the cluster's own high availability looks after the job."""
+        return NoWish()
 
     def s3(self) -> S3Access:
         """How the object store is reached; raises `LakehouseError` for a profile without keys."""

@@ -12,6 +12,7 @@ from tui.core.actions import active_job
 from tui.core.store import State
 from tui.model.flink import Checkpoint, CheckpointStats, ClusterInfo, JobDetail, JobSummary, Vertex
 from tui.view import format as fmt
+from tui.view.keeping import sentences
 from tui.view.vertices import behind, labels
 from tui.view.widgets.panel import Panel, absent, columns, due_lines, sentence, wrapped
 
@@ -47,6 +48,10 @@ class FlinkPanel(Panel):
 
 def job_lines(state: State, job: JobSummary | None, now: datetime, width: int) -> list[Text]:
     """State, uptime, restarts, tasks; or what became of the last job."""
+    keeping = advice.keeping(state)
+    if job is None and keeping is not None:
+        style = "bold red" if keeping.phase == "gave up" else "bold yellow"
+        return wrapped(Text(sentences(keeping, now), style=style), width)
     if job is None:
         jobs: tuple[JobSummary, ...] = state.shown("jobs").value or ()
         if not jobs:

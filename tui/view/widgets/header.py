@@ -8,11 +8,13 @@ from datetime import datetime
 from rich.text import Text
 from textual.widget import Widget
 
+from tui.core import advice
 from tui.core.actions import active_job
 from tui.core.store import State
 from tui.model.flink import JobSummary
 from tui.model.stack import Service, ServiceState
 from tui.view import format as fmt
+from tui.view.keeping import headline
 
 MARKS = {
     ServiceState.READY: ("●", "green"),
@@ -80,7 +82,7 @@ def header_parts(state: State, now: datetime, facts: Facts) -> list[Text]:
         parts.append(Text("● REC", style="bold red"))
     if facts.replay is not None:
         parts.append(Text(f" REPLAY {facts.replay} ", style="bold reverse"))
-    parts += [health(state), job_text(state), freshness(state, now)]
+    parts += [health(state), job_text(state, now), freshness(state, now)]
     parts.append(Text(f"every {facts.interval_s:g} s", style="dim"))
     parts.append(Text("read-only" if facts.read_only else facts.backend, style="dim"))
     return parts
@@ -104,12 +106,15 @@ def health(state: State) -> Text:
     return text
 
 
-def job_text(state: State) -> Text:
-    """The job's state."""
+def job_text(state: State, now: datetime) -> Text:
+    """The job's state; of a lost one, what the keeper does about it."""
     shown = state.shown("jobs")
     if shown.value is None:
         return Text("job –", style="dim")
     job: JobSummary | None = active_job(state)
+    keeping = advice.keeping(state)
+    if job is None and keeping is not None:
+        return Text(headline(keeping, now), style="red" if keeping.phase == "gave up" else "yellow")
     if job is None:
         ended: JobSummary | None = next(iter(shown.value), None)
         return Text("no job" if ended is None else f"job {ended.state}", style="red" if _failed(ended) else "")

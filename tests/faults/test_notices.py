@@ -1,0 +1,54 @@
+"""The suite proves itself: what breaks the result on purpose is noticed by the same judgement as after a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.stage import Stage, until
+from tests.integration.conftest import silent
+
+pytestmark = pytest.mark.faults
+
+
+def afresh(stage: Stage) -> None:
+    """The job is submitted from the beginning, on tables that hold data."""
+    stage.lab.control.submit(silent, fresh=True)
+
+
+def below(stage: Stage) -> None:
+    """The job continues from a checkpoint that the tables have passed, which `submit` refuses."""
+    jobs = stage.lab.control.jobs
+    oldest = jobs.restore_points()[0]
+    assert max(p.checkpoint_id for p in jobs.restore_points()) > oldest.checkpoint_id
+    with jobs.submitting():
+        jobs.start(oldest, silent)
+
+
+@pytest.mark.parametrize("submit", [afresh, below])
+def test_a_position_that_is_lost_is_noticed(stage: Stage, submit: Callable[[Stage], None]) -> None:
+    stage.new_pipeline(f"notices_{submit.__name__}")
+    stage.load()
+    stage.recovered()
+    for _ in range(2):
+        until(lambda: "agg_1m" in stage.lab.control.checkpoint(silent).tables, "trades are committed", 60)
+    stage.lab.control.cancel()
+    submit(stage)
+    stage.recovered()
+    stage.settle()
+    wrong = stage.wrong()
+    assert any(line.startswith("ledger") and "twice" in line for line in wrong), wrong
+
+
+def test_a_bad_message_that_is_in_no_table_is_noticed(stage: Stage) -> None:
+    """The topic gets one more bad message than the job has seen."""
+    stage.new_pipeline("notices_bad")
+    stage.load()
+    stage.recovered()
+    stage.settle()
+    assert stage.wrong() == []
+    stage.end_job()
+    stage.lab.send([(0, b"BTCUSDT", b"not a trade")])
+    assert any("1 missing in bad_trades" in line for line in stage.wrong())
+    stage.submitted()

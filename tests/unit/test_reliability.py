@@ -1,0 +1,61 @@
+"""The page about faults says what the runs say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docs import reliability
+
+
+def run(seed: int, *faults: str, outcome: str = "exact", recovery_s: float | None = 1.0, messages: int = 100) -> Any:
+    struck = [{"name": name, "at_s": 1.0, "took_s": 0.0} for name in faults]
+    wrong = [] if outcome == "exact" else ["ledger: 3 missing"]
+    return {
+        "seed": seed,
+        "faults": struck,
+        "outcome": outcome,
+        "recovery_s": recovery_s,
+        "messages": messages,
+        "wrong": wrong,
+    }
+
+
+def test_a_row_counts_strikes_runs_outcomes_and_the_times_of_those_it_ended() -> None:
+    runs = [
+        run(1, "s3 killed", "kafka killed", "kafka killed", recovery_s=9.0),
+        run(2, "kafka killed", recovery_s=3.0),
+        run(3, "kafka killed", "s3 killed", outcome="wrong", recovery_s=50.0),
+    ]
+    assert reliability.table(runs)[2:] == [
+        "| kafka killed | 4 | 3 | 2 | 2 | 3.0 | 9.0 | 9.0 |",
+        "| s3 killed | 2 | 2 | 1 | 1 | 50.0 | 50.0 | 50.0 |",
+    ]
+
+
+def test_a_run_that_never_recovered_has_no_time() -> None:
+    assert reliability.table([run(1, "s3 killed", outcome="stuck", recovery_s=None)])[2].endswith("| 0 | – | – | – |")
+
+
+def test_what_was_wrong_is_on_the_page_and_nothing_else_is(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("\n".join(json.dumps(r) for r in (run(1, "x", outcome="wrong"), run(2, "y"))))
+    text = reliability.page(reliability.read([tmp_path / "a"]))
+    assert "2 runs, 2 faults, 100 messages: **1 exact, 1 wrong**." in text
+    assert "- seed 1 (x): ledger: 3 missing" in text
+    (tmp_path / "b").write_text(json.dumps(run(1, "x")))
+    text = reliability.page(reliability.read([tmp_path / "a", tmp_path / "b"]))
+    assert "**2 exact**." in text
+    assert "not exact" not in text
+
+
+def test_messages_of_a_pipeline_are_counted_once() -> None:
+    runs = [run(1, messages=100), run(2, messages=250), run(3, messages=90)]
+    assert [r["messages"] for r in reliability.last_of_each_pipeline(runs)] == [250, 90]
+
+
+@pytest.mark.parametrize(("share", "value"), [(0.5, 10), (0.95, 19), (1.0, 20), (0.0, 1)])
+def test_percentiles_are_values_that_were_there(share: float, value: int) -> None:
+    assert reliability.percentile(range(1, 21), share) == value

@@ -1,0 +1,122 @@
+"""The wish that the job runs, and what the keeper does about it, as files of a home.
+
+The wish is state: it outlives crashes, power cuts and `up`, and ends with `cancel`, a savepoint's stop, `down` and
+`--purge`. What the keeper says of itself belongs to one run of the stack.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tui.model.errors import LakehouseError
+from tui.model.keeping import Keeping, Wish
+from tui.settings import PIPELINE, Settings, as_environment
+from tui.stack.local.layout import write_private
+from tui.stack.local.spec import ProgramSpec
+
+KEEPER = "keeper"
+_PHASES = ("waiting", "submitting", "gave up")
+
+
+class WishFile:
+    """`data/flink/wanted.json`: {"job_id", "wanted", "pipeline"}; implements `tui.ports.WishPort`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._path = settings.home / "data" / "flink" / "wanted.json"
+
+    def read(self) -> Wish | None:
+        """The newest wish; a file that is damaged says nothing."""
+        stored = _object(self._path)
+        job_id, wanted, pipeline = stored.get("job_id"), stored.get("wanted"), stored.get("pipeline")
+        if not isinstance(job_id, str) or not isinstance(wanted, bool) or not isinstance(pipeline, dict):
+            return None
+        return Wish(job_id, wanted, pipeline)
+
+    def want(self, job_id: str) -> None:
+        """Write that the job is to run, with these settings."""
+        self._write(Wish(job_id, True, {name: getattr(self._settings, name) for name in PIPELINE}))
+
+    def end(self, job_id: str) -> None:
+        """Write that the job is to run no more."""
+        self._write(Wish(job_id, False))
+
+    def end_all(self) -> None:
+        """End whatever is wished; nothing is written where nothing is."""
+        wish = self.read()
+        if wish is not None and wish.wanted:
+            self.end(wish.job_id)
+
+    def _write(self, wish: Wish) -> None:
+        try:
+            write_private(self._path, json.dumps(asdict(wish)), durable=True)
+        except OSError as error:
+            raise LakehouseError(
+                f"{self._path} cannot be written ({error.strerror}): mend that, or the keeper does not know "
+                f"whether job {wish.job_id} is to run."
+            ) from None
+
+
+class NoWish:
+    """Where somebody else looks after the job; implements `tui.ports.WishPort`."""
+
+    def read(self) -> Wish | None:
+        """Nobody wished for anything."""
+        return None
+
+    def want(self, job_id: str) -> None:
+        """Nothing is remembered."""
+
+    def end(self, job_id: str) -> None:
+        """Nothing is remembered."""
+
+
+class KeepingFile:
+    """`run/keeper.json`: what the keeper does now; absent while there is nothing to mend."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "run" / f"{KEEPER}.json"
+
+    def read(self) -> Keeping | None:
+        """What the keeper said last."""
+        stored = _object(self._path)
+        try:
+            at = stored["next_at"]
+            found = Keeping(
+                stored["phase"],
+                str(stored["job_id"]),
+                int(stored["attempt"]),
+                datetime.fromisoformat(at) if at else None,
+                None if stored["reason"] is None else str(stored["reason"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            return None
+        return found if found.phase in _PHASES else None
+
+    def write(self, keeping: Keeping | None) -> None:
+        """Say it; `None` says that all is well. A full disk costs the words, not the keeper."""
+        with suppress(OSError):
+            if keeping is None:
+                self._path.unlink(missing_ok=True)
+            else:
+                at = keeping.next_at.isoformat() if keeping.next_at else None
+                write_private(self._path, json.dumps({**asdict(keeping), "next_at": at}))
+
+
+def program(settings: Settings) -> ProgramSpec:
+    """How a home's supervisor runs the keeper."""
+    return ProgramSpec(KEEPER, (sys.executable, "-m", "tui.cli.keep"), as_environment(settings))
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stored if isinstance(stored, dict) else {}
