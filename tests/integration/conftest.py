@@ -24,7 +24,7 @@ from tui.model.stack import Progress
 from tui.settings import Settings
 from tui.stack.local.kafka import ensure_topic
 
-PIPELINE = ("test_control", "test_job", "test_verify")
+PIPELINE = ("test_job", "test_verify")
 """The tests whose subject is the path of the data, which the Iceberg set and the S3 server are part of."""
 
 T = TypeVar("T")
