@@ -34,6 +34,8 @@ PORTS = ("kafka_port", "flink_port", "s3_port", "s3_console_port")
 _ELSEWHERE = frozenset({"home", "cache", "remote"})
 """What is not set as one value of a layer."""
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+"""What Kafka allows (`org.apache.kafka.common.internals.Topic`)."""
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _WAREHOUSE = re.compile(r"s3a://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/[^/].*")
 RECORDED = ("backend", "project", "iceberg", "s3", *PORTS)
@@ -159,7 +161,7 @@ def load(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | No
         remote_settings.check(settings.remote)
     else:
         _check_ports(settings)
-    _check_tables(settings)
+    _check_names(settings)
     _ = settings.bucket  # a warehouse without one is a mistake of every command, not only of `up`
     return settings
 
@@ -276,7 +278,13 @@ def _choice(origin: str, name: str, raw: Any) -> str:
     return raw
 
 
-def _check_tables(settings: Settings) -> None:
+def _check_names(settings: Settings) -> None:
+    if not _TABLE.fullmatch(settings.database):
+        raise UsageError(f"The database's name must be letters, digits and _, not {settings.database!r}.")
+    if not _TOPIC.fullmatch(settings.topic) or settings.topic in (".", ".."):
+        raise UsageError(
+            f"The topic's name must be letters, digits, dots, - and _ (249 at most), not {settings.topic!r}."
+        )
     names = settings.table_names
     for name in names.values():
         if not _TABLE.fullmatch(name):

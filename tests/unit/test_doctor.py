@@ -52,6 +52,8 @@ def test_a_home_that_does_not_exist_yet_is_judged_by_its_parent(tmp_path: Path) 
 
 
 def test_the_sql_client_begins_with_the_catalog_of_the_job(tmp_path: Path) -> None:
+    odd = sql_client.init_statements(load({"home": tmp_path}, {"LAKEHOUSE_WAREHOUSE": "s3a://b-1/it's $x"}))
+    assert "'warehouse' = 's3a://b-1/it''s $x'" in odd
     text = sql_client.init_statements(load({"home": tmp_path}, {}))
     assert "CREATE CATALOG `lakehouse`" in text
     assert "'warehouse' = 's3a://warehouse/iceberg'" in text

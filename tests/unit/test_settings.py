@@ -64,6 +64,16 @@ def test_a_warehouse_outside_a_bucket_is_refused(tmp_path: Path, warehouse: str)
         load({"warehouse": warehouse}, env(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("database", "it's"), ("database", "a`b"), ("database", "../x"), ("database", "ö"), ("topic", "a b"),
+     ("topic", ".."), ("topic", "[red]x"), ("topic", "a\x1b[31m"), ("topic", "x" * 250)],
+)  # fmt: skip
+def test_names_that_kafka_or_the_job_would_refuse_are_refused_at_once(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(UsageError, match=f"The {name}'s name must be letters, digits"):
+        load({"home": tmp_path}, {f"LAKEHOUSE_{name.upper()}": value})
+
+
 def test_the_tables_may_have_other_names(tmp_path: Path) -> None:
     found = load({}, env(tmp_path, LAKEHOUSE_CANDLE_TABLE="candles"))
     assert found.table_names == {"raw_trades": "raw_trades", "agg_1m": "candles", "bad_trades": "bad_trades"}
