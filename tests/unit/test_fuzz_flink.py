@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.flink_server import spoiled
-from tests.fuzzing import answered, anything, changed, deep, fuzz, mutated, places, soon, zeros
+from tests.fuzzing import HangError, answered, anything, changed, deep, fuzz, mutated, places, soon, zeros
 from tui.clients import flink_detail_parse as detail
 from tui.clients import flink_parse as parse
 from tui.clients import flink_rest
@@ -165,3 +165,16 @@ def test_facts_of_a_job_are_refused_in_a_sentence_too() -> None:
     facts = JobFacts(Rest())  # type: ignore[arg-type]
     assert answered(lambda: facts.graph("a" * 32)) is None
     assert answered(lambda: facts.metric_names("a" * 32, "v")) is None
+
+
+def test_a_parser_that_hangs_or_crashes_would_be_seen() -> None:
+    def hangs() -> None:
+        while True:
+            pass
+
+    with pytest.raises(HangError), soon(0.1):
+        hangs()
+    with pytest.raises(ZeroDivisionError):
+        answered(lambda: 1 // 0)
+    with pytest.raises(AssertionError, match="CheckpointVertex"):
+        answered(lambda: CheckpointVertex("a", "b", "1", 1, None, None, None))  # type: ignore[arg-type]
