@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from contextlib import suppress
 
-from _stack import make_topic
+from _stack import delete_group, make_topic
 from _stage import Experiment, step
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Message, Producer, TopicPartition
 
@@ -47,6 +48,7 @@ class KafkaBasics(Experiment):
             We make the topic {self.topic} with {PARTITIONS} partitions. Partitions are how Kafka grows: each can lie
             on another machine, and each can be read by another reader at the same time.
             """)
+        self._readers: list[Consumer] = []
         self.admin = make_topic(self, self.topic, PARTITIONS)
         self._show_partitions()
         total = sum(high for _, high in self._ends().values())
@@ -105,9 +107,7 @@ class KafkaBasics(Experiment):
     def groups(self) -> None:
         """Committed offsets, and what a crash before the commit does."""
         self._group = f"{self.topic}_group"
-        self.clean(
-            f"group {self._group}", lambda: self.admin.delete_consumer_groups([self._group])[self._group].result(20)
-        )
+        self.clean(f"group {self._group}", self._delete_group)
         self.say("""
             A reader that should go on where it stopped belongs to a GROUP. The group COMMITS: it writes to Kafka up to
             which offset its work is done. The first reader of our group reads 4 messages and commits. Then it reads
@@ -214,6 +214,13 @@ class KafkaBasics(Experiment):
     # ── How it is done ───────────────────────────────────────────────────────
 
     _written = 0
+    """Messages that Kafka has acknowledged."""
+
+    def _delete_group(self) -> None:
+        for reader in self._readers:
+            with suppress(RuntimeError):  # it is closed already
+                reader.close()
+        delete_group(self.admin, self._group)
 
     def _produce(self, trades: list[tuple[str, float]]) -> list[Message]:
         """Send (key, price) and return the messages as Kafka acknowledged them."""
@@ -228,7 +235,7 @@ class KafkaBasics(Experiment):
 
     def _member(self, *, group: str = "") -> Consumer:
         """A reader that belongs to our group; it commits only when it is told to."""
-        return Consumer(
+        reader = Consumer(
             {
                 **self.settings.kafka_access.properties(),
                 "group.id": f"{self.topic}_{group}" if group else self._group,
@@ -240,6 +247,8 @@ class KafkaBasics(Experiment):
                 "log_level": 0,
             }
         )
+        self._readers.append(reader)
+        return reader
 
     def _take(self, reader: Consumer, count: int) -> list[Message]:
         """Read `count` messages."""

@@ -1,4 +1,4 @@
-"""Experiment 2: Flink SQL – queries over a topic, dynamic tables, changelogs, plans.
+"""Experiment 2: Flink SQL – queries, dynamic tables, changelogs, plans.
 
     uv run experiments/02_flink_sql_basics.py            stops at every step and question
     uv run experiments/02_flink_sql_basics.py --yes      runs through; --list shows the steps
@@ -43,7 +43,7 @@ ONE_SYMBOL = """
 
 
 class FlinkSqlBasics(Experiment):
-    """Experiment 2: Flink SQL – queries over a topic, dynamic tables, changelogs, plans"""
+    """Experiment 2: Flink SQL – queries, dynamic tables, changelogs, plans"""
 
     needs = ("kafka", "flink")
 
@@ -70,7 +70,6 @@ class FlinkSqlBasics(Experiment):
         ddl = f"""
             CREATE TEMPORARY TABLE `trades` (
               `symbol` STRING,
-              `ts` BIGINT,
               `qty` DOUBLE,
               `side` STRING
             )
@@ -219,7 +218,12 @@ class FlinkSqlBasics(Experiment):
             )
             """
         self.sql.run(ddl)
-        insert = "INSERT INTO `counts` SELECT `symbol`, COUNT(*) FROM `trades` GROUP BY `symbol`"
+        insert = """
+            INSERT INTO `counts`
+            SELECT `symbol`, COUNT(*)
+            FROM `trades`
+            GROUP BY `symbol`
+            """
         self.show(insert)
         self.ask("What will happen: will it write every change, only the last ones, or nothing?")
         refusal = self.sql.refused(insert)

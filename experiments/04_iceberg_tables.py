@@ -260,7 +260,7 @@ class IcebergTables(Experiment):
     def compaction(self) -> None:
         """Rewrite what is live; the deletes go."""
         before = self.positions.files()
-        rows_before = sorted(self._query("SELECT * FROM `positions`"))
+        rows_before = sorted(read_by_hand(self.positions, before))
         self.say("""
             Each commit adds files, and each delete file is work for every reader. COMPACTION reads what is live and
             writes it to few new files. We do it with plain SQL: overwrite the table with itself. (The hint says that
@@ -306,7 +306,7 @@ class IcebergTables(Experiment):
         return [str(row["symbol"]) for row in self.positions.parquet(file.path).to_pylist()]
 
     def _show_files(self, files: Iterable[File]) -> None:
-        rows = [(f.sequence, f.content, f.records, human(f.size_bytes), f.name[-14:]) for f in files]
+        rows = [(f.sequence, f.content, f.records, human(f.size_bytes), _shorten(f.path)) for f in files]
         self.table(("sequence number", "content", "rows", "size", "file"), rows)
 
     def _make_partitioned(self, location: str) -> None:
@@ -378,7 +378,9 @@ def _current_schema(table: HandReader) -> int:
 
 
 def _shorten(value: object) -> object:
-    return "…" + value[-14:] if isinstance(value, str) and len(value) > 40 else value
+    """A file's path as the parts of its name that tell it from the others of its table; anything else as it is."""
+    name = str(value).rsplit("/", 1)[-1]
+    return f"…{name[8:12]}…{name[-13:]}" if name.endswith(".parquet") else value
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import io
 import json
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
@@ -31,7 +31,7 @@ FILES = 60
 
 
 class ObjectStore(Experiment):
-    """Experiment 5: the object store – S3 API, multipart, S3A, renames, where tables lie"""
+    """Experiment 5: the object store – S3, multipart, S3A, renames, where tables lie"""
 
     needs = ("s3", "flink")
 
@@ -53,7 +53,8 @@ class ObjectStore(Experiment):
         key = f"{self.root}letters/2024/a.txt"
         self._put(key, b"hello")
         found = self.store.stat_object(self.bucket, key)
-        self.table(("key", "size", "ETag"), [(key, found.size, found.etag)])
+        short = key.removeprefix(self.root)
+        self.table(("key below it", "size", "ETag"), [(short, found.size, found.etag)])
         self.note(f"Listed with / as delimiter: {self._level(self.root)}")
         self.ask("The list shows letters/. We delete a.txt, the only object below it. Does letters/ stay?")
         self.store.remove_object(self.bucket, key)
@@ -229,6 +230,8 @@ class ObjectStore(Experiment):
 
     # ── How it is done ───────────────────────────────────────────────────────
 
+    _looks = 0
+
     def _put(self, key: str, data: bytes) -> None:
         self.store.put_object(self.bucket, key, io.BytesIO(data), len(data))
 
@@ -247,8 +250,8 @@ class ObjectStore(Experiment):
         return [name for name in found if name]
 
     def _breakdown(self) -> bool:
-        """Breaks the sender down at the third look."""
-        self._looks = getattr(self, "_looks", 0) + 1
+        """Breaks the sender down before its last part."""
+        self._looks += 1
         if self._looks == PARTS:
             raise ConnectionAbortedError("my line is gone")
         return False
@@ -280,7 +283,7 @@ class ObjectStore(Experiment):
 class _Parts:
     """A stream of `count` parts that calls `look` before it gives each one."""
 
-    def __init__(self, count: int, look: object) -> None:
+    def __init__(self, count: int, look: Callable[[], bool]) -> None:
         self.seen: list[bool] = []
         self._look = look
         self._left = count * PART_BYTES
@@ -288,8 +291,8 @@ class _Parts:
 
     def read(self, size: int) -> bytes:
         """The next bytes."""
-        if self._left and (self._size - self._left) % PART_BYTES == 0 and callable(self._look):
-            self.seen.append(bool(self._look()))
+        if self._left and (self._size - self._left) % PART_BYTES == 0:
+            self.seen.append(self._look())
         given = min(size, self._left, PART_BYTES - (self._size - self._left) % PART_BYTES)
         self._left -= given
         return b"x" * given

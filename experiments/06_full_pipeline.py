@@ -18,7 +18,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 
-from _stack import delete_prefix, end, lake_prefix, make_topic, object_store, send
+from _stack import delete_group, delete_prefix, end, lake_prefix, make_topic, object_store, send
 from _stage import Experiment, step
 from confluent_kafka import Producer
 
@@ -59,7 +59,7 @@ class FullPipeline(Experiment):
                 producer ──► KAFKA ──► Flink ──► Iceberg on S3
             """)
         admin = make_topic(self, name, self.own.partitions)
-        self.clean(f"group {name}", lambda: admin.delete_consumer_groups([name])[name].result(20))
+        self.clean(f"group {name}", lambda: delete_group(admin, name))
         self._produce({"rate": "0", "count": str(TRADES), "seed": "6", "backfill": "30m"}).wait()
         lag = self.clients.kafka.lag().partitions
         self.table(("partition", "messages", "committed by the job"), [(p.partition, p.high, p.committed) for p in lag])

@@ -17,7 +17,7 @@ from typing import Any
 
 import requests
 from _stage import Experiment
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from minio import Minio
@@ -51,20 +51,45 @@ _SESSION = {
 def make_topic(experiment: Experiment, name: str, partitions: int, **config: str) -> AdminClient:
     """Make a topic that goes with the experiment; `config` are topic settings with _ for the dots."""
     admin = AdminClient({**experiment.settings.kafka_access.properties(), "log_level": 0})
-    wanted = NewTopic(name, partitions, 1, config={key.replace("_", "."): value for key, value in config.items()})
-    experiment.clean(f"topic {name}", lambda: admin.delete_topics([name], operation_timeout=20)[name].result(30))
+    wanted = NewTopic(name, partitions, config={key.replace("_", "."): value for key, value in config.items()})
+    experiment.clean(f"topic {name}", lambda: _delete_topic(admin, name))
     admin.create_topics([wanted], operation_timeout=20)[name].result(30)
-    experiment.until(lambda: _has_leaders(admin, name, partitions), f"The leaders of topic {name}")
+    reader = Consumer({**experiment.settings.kafka_access.properties(), "group.id": name, "log_level": 0})
+    try:
+        experiment.until(lambda: _serves(reader, name, partitions), f"The leaders of topic {name}")
+    finally:
+        reader.close()
     return admin
 
 
-def _has_leaders(admin: AdminClient, name: str, partitions: int) -> bool:
-    found = admin.list_topics(timeout=10).topics.get(name)
-    return (
-        found is not None
-        and len(found.partitions) == partitions
-        and all(part.leader >= 0 for part in found.partitions.values())
+def _serves(reader: Consumer, name: str, partitions: int) -> bool:
+    """Whether every partition answers: for a moment a new one has a leader that does not know of it yet."""
+    try:
+        for partition in range(partitions):
+            reader.get_watermark_offsets(TopicPartition(name, partition), timeout=5)
+    except KafkaException:
+        return False
+    return True
+
+
+def _delete_topic(admin: AdminClient, name: str) -> None:
+    _unless(
+        KafkaError.UNKNOWN_TOPIC_OR_PART, lambda: admin.delete_topics([name], operation_timeout=20)[name].result(30)
     )
+
+
+def delete_group(admin: AdminClient, name: str) -> None:
+    """Delete a consumer group; all of its members must have left."""
+    _unless(KafkaError.GROUP_ID_NOT_FOUND, lambda: admin.delete_consumer_groups([name])[name].result(20))
+
+
+def _unless(code: int, act: Callable[[], object]) -> None:
+    """Do `act`; an error `code` is as good as success."""
+    try:
+        act()
+    except KafkaException as error:
+        if error.args[0].code() != code:
+            raise
 
 
 def send(found: Settings, topic: str, rows: Iterable[Mapping[str, object]], key: str = "symbol") -> None:

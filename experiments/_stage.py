@@ -25,6 +25,8 @@ from tui.settings import Settings
 
 WIDTH = 80
 """Columns of everything that is printed, but for what the services themselves say."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends an experiment early: Ctrl-C, a request to end, a terminal that is closed."""
 SERVICES = {"kafka": ("kafka",), "s3": ("s3",), "flink": ("jobmanager", "taskmanager")}
 """What an experiment `needs` → the services behind it."""
 
@@ -57,6 +59,7 @@ class Experiment:
         """Names everything that this run makes: no two runs share a topic or a table."""
         self.facts: dict[str, object] = {}
         self._asks = asks
+        self._interrupted = False
         self._leftovers: list[tuple[str, Callable[[], object]]] = []
 
     # What a step says and asks
@@ -100,6 +103,8 @@ class Experiment:
         self._block(textwrap.fill(claim, WIDTH, initial_indent="✔ ", subsequent_indent="  "))
 
     def _block(self, text: str) -> None:
+        if self._interrupted:
+            raise KeyboardInterrupt
         print(f"\n{text}", flush=True)
 
     def until(self, condition: Callable[[], T | None], what: str, timeout_s: float = 60.0) -> T:
@@ -160,21 +165,30 @@ class Experiment:
 
     def run(self, title: str) -> int:
         """Every step, then the clean-up; returns the exit status."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _interrupt)
+        for number in SIGNALS:
+            signal.signal(number, self._interrupt)
         print(f"\n{title}\n{'═' * len(title)}")
         try:
             self._steps()
-        except KeyboardInterrupt:
-            print("\n\nInterrupted.")
-            return 130
-        except (LakehouseError, ClaimError) as error:
-            return _fail(error)
-        except Exception as error:  # noqa: BLE001 - a newcomer gets a sentence; the traceback is in the home's log
-            return _fail(LakehouseError(bootstrap.report(self.settings, error)))
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a newcomer gets a sentence, and all is cleaned up
+            return self._failed(error)
         finally:
             self._clean_up()
         return 0
+
+    def _failed(self, error: BaseException) -> int:
+        """Say in a sentence why it ended early; the exit status. A traceback goes to the home's log."""
+        if self._interrupted or isinstance(error, KeyboardInterrupt):
+            print("\n\nInterrupted.")
+            return 130
+        if isinstance(error, LakehouseError | ClaimError):
+            return _fail(error)
+        return _fail(LakehouseError(bootstrap.report(self.settings, error)))
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> NoReturn:
+        """Remembers it, too: a library in C may make another error of this one, or swallow it."""
+        self._interrupted = True
+        raise KeyboardInterrupt
 
     def _steps(self) -> None:
         steps = self.steps()
@@ -186,7 +200,7 @@ class Experiment:
                 self._read(f"\n[Enter] {'cleans up and ends' if last else 'goes on, Ctrl-C ends'} ")
 
     def _clean_up(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # half a clean-up would help nobody; each part of it has a deadline
         print("\n── Cleaning up ".ljust(WIDTH + 1, "─"))
         while self._leftovers:
@@ -217,15 +231,13 @@ def _require(cls: type[Experiment], found: Settings) -> None:
     states = {service.name: service for service in bootstrap.backend(found).services()}
     missing = [n for need in cls.needs for n in SERVICES[need] if n not in states or not states[n].healthy]
     if missing:
-        where = f"In {found.home} " if len(str(found.home)) < WIDTH else "Here "
+        names = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not ready"
+        if found.backend == "remote":
+            raise LakehouseError(f"On this cluster {names}: `uv run lakehouse-tui doctor` says why.")
         raise LakehouseError(
-            f"{where}{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not ready: start it with "
-            "`uv run lakehouse-tui up`, then run this again (LAKEHOUSE_HOME or --home names another one)."
+            f"In {found.home} {names}: start it with `uv run lakehouse-tui up`, then run this again (LAKEHOUSE_HOME or "
+            "--home names another home)."
         )
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _first_line(error: BaseException) -> str:

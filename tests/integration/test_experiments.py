@@ -25,6 +25,7 @@ from tui.stack.local.layout import Layout
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 PREFIX = "experiment_"
+COLUMNS = 80
 
 
 def command(name: str, settings: Settings, *flags: str) -> list[str]:
@@ -39,6 +40,8 @@ def shown(name: str, settings: Settings) -> tuple[dict[str, object], str]:
     )
     assert done.returncode == 0, done.stderr
     assert "LEFT:" not in done.stderr, done.stderr
+    wide = [line for line in done.stderr.splitlines() if len(line) > COLUMNS]
+    assert not wide, wide
     return json.loads(done.stdout), done.stderr
 
 
@@ -151,7 +154,7 @@ def test_typed_answers(stack: Settings) -> None:
         for number in range(1, 7):
             step = rf"Step {number} of 6[\s\S]*"
             if number > 1:
-                terminal.until(step + "Your answer: ")
+                terminal.until(step + "Your answer:")
                 terminal.type(f"perhaps {number}\n")
             terminal.until(step + r"\[Enter\] " + ("cleans up" if number == 6 else "goes on"))
             terminal.type("\n")

@@ -33,6 +33,10 @@ class Play(Experiment):
 
 Play.main()
 '''
+SWALLOWED = (
+    "import contextlib, os, signal\n        with contextlib.suppress(KeyboardInterrupt): os.kill(os.getpid(), 2)"
+)
+"""A signal whose exception a library keeps to itself."""
 
 
 def play(tmp_path: Path, act: str, *flags: str, answers: str = "") -> subprocess.CompletedProcess[str]:
@@ -80,6 +84,8 @@ def test_without_anybody_to_answer_it_says_so(tmp_path: Path) -> None:
         ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", 130, ""),
         ("import os, signal; os.kill(os.getpid(), signal.SIGHUP)", 130, ""),
         ("raise KeyboardInterrupt", 130, ""),
+        (SWALLOWED + "\n        self.say('on')", 130, ""),
+        (SWALLOWED + "\n        raise TypeError", 130, ""),
     ],
 )
 def test_however_it_ends_it_cleans_up(tmp_path: Path, act: str, status: int, said: str) -> None:
@@ -114,3 +120,22 @@ def test_without_a_stack_it_says_what_to_do(script: Path, tmp_path: Path) -> Non
     assert done.returncode == 1
     assert "uv run lakehouse-tui up" in " ".join(done.stderr.split())
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/learning-path.md"])
+def test_pages_name_experiments_that_exist(page: str) -> None:
+    text = (EXPERIMENTS.parent / page).read_text(encoding="utf-8")
+    named = re.findall(r"uv run (experiments/\w+\.py)", text)
+    assert sorted(named) == [f"experiments/{path.name}" for path in FILES]
+
+
+def test_answers_of_the_quiz_name_steps_that_exist() -> None:
+    text = (EXPERIMENTS.parent / "docs" / "learning-path.md").read_text(encoding="utf-8")
+    questions, answers = text.split("## Quiz")[1].split("<summary>Answers</summary>")
+    numbered = re.compile(r"^(\d+)\. ", re.MULTILINE)
+    assert numbered.findall(questions) == numbered.findall(answers)
+    named = re.findall(r"\(experiment (\d), steps? (\d)(?: and (\d))?\)", answers)
+    assert len(named) >= 9
+    for experiment, *steps in named:
+        titles = re.findall(r"@step\(", FILES[int(experiment) - 1].read_text(encoding="utf-8"))
+        assert all(1 <= int(number) <= len(titles) for number in steps if number)
