@@ -226,7 +226,10 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for command in COMMANDS:
         sub = commands.add_parser(
-            command.name, help=command.help, description=command.help.capitalize() + ".", parents=[common]
+            command.name,
+            help=command.help,
+            description=f"{command.help[0].upper()}{command.help[1:]}.",
+            parents=[common],
         )
         for names, options in command.flags:
             sub.add_argument(*names, **options)
