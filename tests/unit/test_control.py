@@ -10,7 +10,7 @@ import pytest
 
 from tui.core.control import Control
 from tui.model.errors import LakehouseError, NotFoundError, UnavailableError
-from tui.model.flink import JobSummary, Lineage, RestorePoint
+from tui.model.flink import JOB_NAME, JobSummary, Lineage, RestorePoint
 from tui.model.iceberg import Snapshot, TableHistory
 from tui.model.kafka import PartitionLag, TopicLag
 from tui.model.stack import Progress
@@ -20,8 +20,8 @@ T0 = datetime(2026, 1, 1, tzinfo=UTC)
 JOB = "aaaaaa11"
 
 
-def summary(job_id: str = JOB, state: str = "RUNNING") -> JobSummary:
-    return JobSummary(job_id, "job", state, T0, None, 4, 4)
+def summary(job_id: str = JOB, state: str = "RUNNING", name: str = JOB_NAME) -> JobSummary:
+    return JobSummary(job_id, name, state, T0, None, 4, 4)
 
 
 def history(table: str, checkpoint: int | None, rows: int, job: str = JOB) -> TableHistory:
@@ -156,8 +156,15 @@ def test_a_second_submit_names_the_running_job() -> None:
 
 
 def test_two_running_jobs_are_named() -> None:
-    with pytest.raises(LakehouseError, match=r"2 jobs run .*aaaaaa11.*bbbbbb22"):
+    with pytest.raises(LakehouseError, match=r"2 jobs kafka_to_iceberg run .*aaaaaa11.*bbbbbb22"):
         World(active=[summary(), summary("bbbbbb22")]).control().require_job()
+
+
+def test_jobs_of_other_names_are_somebody_elses() -> None:
+    stranger = summary("bbbbbb22", name="nightly report")
+    assert World(active=[stranger, summary()]).control().require_job().id == JOB
+    with pytest.raises(NotFoundError, match="submit"):
+        World(active=[stranger]).control().cancel()
 
 
 def test_no_job_says_how_to_start_one() -> None:

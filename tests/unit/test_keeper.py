@@ -23,8 +23,8 @@ T0 = datetime(2026, 1, 1, tzinfo=UTC)
 POINT = RestorePoint(f"s3a://warehouse/flink/checkpoints/{OLD}/chk-7", "checkpoint", 7, T0, OLD)
 
 
-def job(job_id: str, state: str) -> JobSummary:
-    return JobSummary(job_id, "kafka_to_iceberg", state, T0, None, 4, 4)
+def job(job_id: str, state: str, name: str = "kafka_to_iceberg") -> JobSummary:
+    return JobSummary(job_id, name, state, T0, None, 4, 4)
 
 
 def silent(step: Progress) -> None:
@@ -110,6 +110,16 @@ class World:
     def looks(self, seconds: int) -> None:
         for _ in range(seconds):
             self.look(1)
+
+
+def test_a_job_of_another_name_neither_hides_the_loss_nor_is_kept() -> None:
+    stranger = job(FOREIGN, "RUNNING", "an experiment")
+    world = World(known=(stranger, job(OLD, "RUNNING")), wished=Wish(OLD, True))
+    world.look()
+    assert world.wished == Wish(OLD, True)
+    world.known = (stranger,)
+    world.look()
+    assert len(world.submits) == 1
 
 
 def running() -> World:

@@ -149,9 +149,9 @@ def _checkpoint(actors: Actors, sink: ProgressSink) -> str:
 
 
 def active_job(state: State) -> JobSummary | None:
-    """The newest job that holds slots, as far as known."""
+    """The lakehouse's newest job that holds slots, as far as known."""
     jobs: tuple[JobSummary, ...] = state.shown("jobs").value or ()
-    return next((job for job in jobs if job.active), None)
+    return next((job for job in jobs if job.ours), None)
 
 
 def _named(job: JobSummary | None) -> str:

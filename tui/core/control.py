@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tui.core import restore
 from tui.model.errors import CancelledError, LakehouseError, NotFoundError, UnavailableError
-from tui.model.flink import JobSummary, RestorePoint
+from tui.model.flink import JOB_NAME, JobSummary, RestorePoint
 from tui.model.iceberg import TableHistory
 from tui.model.stack import Progress
 from tui.ports import FlinkControlPort, FlinkPort, JobPort, KafkaPort, LakePort, ProgressSink, WishPort
@@ -52,11 +52,13 @@ class Control:
     sleep: Callable[[float], None] = time.sleep
 
     def active_job(self) -> JobSummary | None:
-        """The job that holds slots, or `None`; more than one is an error that names them."""
-        active = [job for job in self.flink.jobs() if job.active]
+        """The lakehouse's job that holds slots, or `None`; more than one is an error that names them."""
+        active = [job for job in self.flink.jobs() if job.ours]
         if len(active) > 1:
-            names = ", ".join(f"{job.name} ({job.id})" for job in active)
-            raise LakehouseError(f"{len(active)} jobs run on this cluster: {names}; cancel all but one in Flink's UI.")
+            ids = ", ".join(job.id for job in active)
+            raise LakehouseError(
+                f"{len(active)} jobs {JOB_NAME} run on this cluster: {ids}; cancel all but one of them."
+            )
         return active[0] if active else None
 
     def require_job(self) -> JobSummary:

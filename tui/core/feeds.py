@@ -62,7 +62,7 @@ class Feeds:
     def jobs(self) -> tuple[JobSummary, ...]:
         """All jobs, newest first."""
         found = self._flink().jobs()
-        self._job_id = next((job.id for job in found if job.active), None)
+        self._job_id = next((job.id for job in found if job.ours), None)
         self._jobs_seen = True
         return found
 

@@ -94,7 +94,7 @@ class Keeper:
             self._trouble = None
 
     def _judge(self, known: tuple[JobSummary, ...]) -> None:
-        active = next((job for job in known if job.active), None)
+        active = next((job for job in known if job.ours), None)
         wish = self.wish.read()
         if active is not None:
             self._watch(active, wish)

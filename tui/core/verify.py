@@ -93,7 +93,7 @@ class Verifier:
         return right and not errors, f"{lag.topic} with {len(found)} partitions", "; ".join(errors)
 
     def _active(self) -> list[JobDetail]:
-        return [self.flink.job(j.id) for j in self.flink.jobs() if j.active]
+        return [self.flink.job(j.id) for j in self.flink.jobs() if j.ours]
 
     def _checkpoint(self, jobs: list[JobDetail]) -> tuple[bool, str, str]:
         if not jobs:

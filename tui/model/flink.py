@@ -9,6 +9,8 @@ from typing import Literal
 
 from tui.model.traces import root_cause
 
+JOB_NAME = "kafka_to_iceberg"
+"""What `jobs/kafka_to_iceberg.py` calls its job."""
 RUNNING_STATES = frozenset({"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "RECONCILING", "FAILING", "CANCELLING"})
 """Job states in which the job still holds its slots; submitting another one is refused."""
 
@@ -90,6 +92,11 @@ class JobSummary:
     def active(self) -> bool:
         """Whether the job still holds its slots."""
         return self.state in RUNNING_STATES
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is the lakehouse's job and still holds its slots; a cluster may run others, with other names."""
+        return self.active and self.name == JOB_NAME
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class JobView:
 
     def detail_names(self) -> tuple[str, str]:
         """Where vertices and checkpoints come from: the sources of the running job, or one for a job of the past."""
-        running = next((job.id for job in self.jobs if job.active), None)
+        running = next((job.id for job in self.jobs if job.ours), None)
         return ("job", "checkpoints") if self.job_id == running else (self.name("job"), self.name("job"))
 
     def labels(self) -> dict[str, str]:
@@ -75,9 +75,9 @@ class JobView:
 
 
 def job_view(state: State, now: datetime, period_s: float, chosen: str | None) -> JobView:
-    """The chosen job; where none is, the one that runs, else the newest."""
+    """The chosen job; where none is, the lakehouse's that runs, else the newest."""
     jobs: tuple[JobSummary, ...] = state.shown("jobs").value or ()
-    running = next((job for job in jobs if job.active), jobs[0] if jobs else None)
+    running = next((job for job in jobs if job.ours), jobs[0] if jobs else None)
     summary = next((job for job in jobs if job.id == chosen), running)
     if summary is None:
         return JobView(state, now, period_s, jobs)
