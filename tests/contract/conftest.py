@@ -1,4 +1,4 @@
-"""One stack a backend for the whole session."""
+"""One stack a backend, up as long as this suite needs it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("integration")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def local_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A local stack."""
     found = new_settings(tmp_path_factory.mktemp("contract"))
@@ -35,7 +35,7 @@ def local_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting
         bootstrap.backend(found).down(silent)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def remote_settings(local_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A second home that knows the local stack by its addresses; topic, group and database are its own."""
     s3 = bootstrap.kit(local_settings).s3()
@@ -55,7 +55,7 @@ def remote_settings(local_settings: Settings, tmp_path_factory: pytest.TempPathF
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def guarded_settings(local_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """The same behind TLS and logins: a Kafka of its own, and a proxy before Flink."""
     folder = tmp_path_factory.mktemp("guarded")
@@ -64,7 +64,7 @@ def guarded_settings(local_settings: Settings, tmp_path_factory: pytest.TempPath
         yield fort.remote(folder, LAKEHOUSE_RAW_TABLE="raw_trades", LAKEHOUSE_CANDLE_TABLE="agg_1m")
 
 
-@pytest.fixture(scope="session", params=BACKENDS)
+@pytest.fixture(scope="module", params=BACKENDS)
 def stack(request: pytest.FixtureRequest) -> Settings:
     """A stack of each backend, up and ready."""
     found: Settings = request.getfixturevalue(f"{request.param}_settings")
