@@ -62,9 +62,19 @@ def page(runs: Sequence[dict[str, Any]]) -> str:
     messages = sum(run["messages"] or 0 for run in last_of_each_pipeline(runs))
     faults = sum(len(run["faults"]) for run in runs)
     parts = [HEAD, "## Result", ""]
-    parts += [f"{len(runs)} runs, {faults} faults, {messages:,} messages: **{told}**.", ""]
+    parts += [f"{len(runs)} runs, {faults} faults, {messages:,} messages: **{told}**.{machine(runs)}", ""]
     parts += [*table(runs), "", NOTES]
     return "\n".join([*parts, *failures(runs)]).rstrip() + "\n"
+
+
+def machine(runs: Sequence[dict[str, Any]]) -> str:
+    """How busy the machine was, as far as runs tell: times are slower on a busy one."""
+    loads = [run["load"] for run in runs if run.get("load") is not None]
+    cores = sorted({run["cores"] for run in runs if run.get("cores")})
+    if not loads or not cores:
+        return ""
+    told = f"load average {min(loads):.0f} to {max(loads):.0f}, half of the time above {percentile(loads, 0.5):.0f}"
+    return f" The machine: {' or '.join(map(str, cores))} cores, {told}. An idle one recovers sooner."
 
 
 def last_of_each_pipeline(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

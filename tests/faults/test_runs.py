@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from dataclasses import asdict, dataclass, field
@@ -31,7 +32,10 @@ class Strike:
 
 @dataclass
 class Run:
-    """One line of the report; `recovery_s` from the end of the last fault until every task ran again."""
+    """One line of the report; `recovery_s` from the end of the last fault until every task ran again.
+
+    `load`: processes that ran or waited for one of the `cores`, as the machine averages them over a minute.
+    """
 
     seed: int
     faults: list[Strike] = field(default_factory=list)
@@ -40,6 +44,8 @@ class Run:
     messages: int | None = None
     wrong: list[str] = field(default_factory=list)
     took_s: float = 0.0
+    load: float | None = None
+    cores: int | None = None
 
 
 class Series:
@@ -61,6 +67,7 @@ class Series:
             raise
         finally:
             done.took_s = round(time.monotonic() - began, 1)
+            done.load, done.cores = round(os.getloadavg()[0], 1), os.cpu_count()
             if done.outcome != "exact":
                 self._left = 0
             self._write(done)

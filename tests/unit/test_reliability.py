@@ -51,6 +51,12 @@ def test_what_was_wrong_is_on_the_page_and_nothing_else_is(tmp_path: Path) -> No
     assert "not exact" not in text
 
 
+def test_how_busy_the_machine_was_is_said_where_it_is_known() -> None:
+    assert reliability.machine([run(1)]) == ""
+    told = reliability.machine([run(1), *({**run(2), "load": load, "cores": 2} for load in (4.2, 9.8, 30.1))])
+    assert told.startswith(" The machine: 2 cores, load average 4 to 30, half of the time above 10.")
+
+
 def test_messages_of_a_pipeline_are_counted_once() -> None:
     runs = [run(1, messages=100), run(2, messages=250), run(3, messages=90)]
     assert [r["messages"] for r in reliability.last_of_each_pipeline(runs)] == [250, 90]
