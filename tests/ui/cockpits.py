@@ -222,7 +222,7 @@ def screen_text(app: LakehouseApp) -> str:
     )
 
 
-async def until(pilot: Pilot[object], condition: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:
+async def until(pilot: Pilot[object], condition: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
     """Let the app run until `condition` holds; fails with the screen's text."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -71,12 +71,12 @@ def dashboards(server: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(server.pid).children(recursive=True)
 
 
-def until_gone(processes: list[psutil.Process], timeout_s: float = 20.0) -> None:
+def until_gone(processes: list[psutil.Process], timeout_s: float = 60.0) -> None:
     _, alive = psutil.wait_procs(processes, timeout=timeout_s)
     assert not alive
 
 
-async def until(condition: Callable[[], object], what: str, timeout_s: float = 30.0) -> None:
+async def until(condition: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {timeout_s:g} s"
