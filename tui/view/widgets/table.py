@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 from rich.text import Text
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
-from textual.widgets.data_table import RowKey
+from textual.widgets.data_table import CellKey, RowKey
 
 from tui.view import format as fmt
 
@@ -59,6 +60,25 @@ class DiffTable(DataTable[Text]):
         if at is not None and at in wanted:
             self.cursor_coordinate = Coordinate(list(wanted).index(at), 0)
         self.scroll_to(scroll.x, scroll.y, animate=False)
+
+    def _update_dimensions(self, new_rows: Iterable[RowKey]) -> None:
+        """Measure new rows."""
+        with self._drawn_as_measured():
+            super()._update_dimensions(new_rows)
+
+    def _update_column_widths(self, updated_cells: set[CellKey]) -> None:
+        """Measure changed cells."""
+        with self._drawn_as_measured():
+            super()._update_column_widths(updated_cells)
+
+    @contextmanager
+    def _drawn_as_measured(self) -> Iterator[None]:
+        """Forget what was drawn in other widths: Textual keeps it, cut as it is, where it drew before it measured."""
+        before = [column.get_render_width(self) for column in self.ordered_columns]
+        yield
+        if before != [column.get_render_width(self) for column in self.ordered_columns]:
+            self._clear_caches()
+            self.refresh()
 
     @property
     def selected_key(self) -> str | None:
