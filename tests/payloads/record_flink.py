@@ -25,7 +25,7 @@ def main(url: str, home: str, folder: Path) -> None:
             return answer.read().decode()
 
     def record(name: str, path: str) -> object:
-        text = get(path).replace(home, "/home/lakehouse")
+        text = get(path).replace(home, "/lakehouse")
         found = json.loads(text)
         for manager in [found, *found.get("taskmanagers", [])] if isinstance(found, dict) else []:
             if "hardware" in manager:

@@ -267,7 +267,7 @@ def test_a_secret_within_another_value_is_hidden(value: str) -> None:
     [
         ("security.delegation.tokens.enabled", "true"),
         ("fs.s3a.aws.credentials.provider", "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider"),
-        ("state.checkpoints.dir", "file:///home/lakehouse/data/flink/checkpoints"),
+        ("state.checkpoints.dir", "file:///lakehouse/data/flink/checkpoints"),
         ("taskmanager.memory.managed.size", "128m"),
         ("env.java.opts.all", "--add-opens=java.base/java.lang=ALL-UNNAMED"),
         ("pipeline.name", "kafka_to_iceberg"),
