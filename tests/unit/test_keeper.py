@@ -32,12 +32,27 @@ def silent(step: Progress) -> None:
 
 
 @dataclass
-class World:
+class Wishes:
+    """What is wished, in memory."""
+
+    wished: Wish | None = None
+
+    def read(self) -> Wish | None:
+        return self.wished
+
+    def want(self, job_id: str) -> None:
+        self.wished = Wish(job_id, True)
+
+    def end(self, job_id: str) -> None:
+        self.wished = Wish(job_id, False)
+
+
+@dataclass
+class World(Wishes):
     """A cluster, its containers, what is wished, and a clock that only moves when told."""
 
     known: tuple[JobSummary, ...] = ()
     ended: tuple[str, ...] = ()
-    wished: Wish | None = None
     away: bool = False
     failure: LakehouseError | None = None
     free: int = 4
@@ -58,15 +73,6 @@ class World:
     @property
     def wish(self) -> World:
         return self
-
-    def read(self) -> Wish | None:
-        return self.wished
-
-    def want(self, job_id: str) -> None:
-        self.wished = Wish(job_id, True)
-
-    def end(self, job_id: str) -> None:
-        self.wished = Wish(job_id, False)
 
     def revive(self) -> tuple[str, ...]:
         found, self.ended = self.ended, ()
@@ -304,10 +310,9 @@ def test_containers_that_ended_are_named() -> None:
 
 
 @dataclass
-class Cluster:
+class Cluster(Wishes):
     """What `Control` needs to submit, cancel and stop; `during` happens while a submission is under way."""
 
-    wished: Wish | None = None
     active: list[JobSummary] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     refuses: bool = False
@@ -318,15 +323,6 @@ class Cluster:
 
     def jobs(self) -> tuple[JobSummary, ...]:
         return tuple(self.active)
-
-    def read(self) -> Wish | None:
-        return self.wished
-
-    def want(self, job_id: str) -> None:
-        self.wished = Wish(job_id, True)
-
-    def end(self, job_id: str) -> None:
-        self.wished = Wish(job_id, False)
 
     @contextmanager
     def submitting(self) -> Iterator[None]:

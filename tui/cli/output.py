@@ -24,9 +24,9 @@ from tui.ports import ProgressSink
 
 UNKNOWN = "–"
 WIDTH_OF_FILES = 160
+"""Columns of a table that goes to a file or a pipe."""
 _UNSEEN = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]")
 """What JSON may hold as it is, and a terminal may take for an order."""
-"""Columns of a table that goes to a file or a pipe."""
 
 
 def console(*, stderr: bool = False) -> Console:
