@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+from tui import state_file
 from tui.model.errors import LakehouseError
 from tui.model.keeping import Keeping, Wish
 from tui.settings import PIPELINE, Settings, as_environment
@@ -33,7 +33,7 @@ class WishFile:
 
     def read(self) -> Wish | None:
         """The newest wish; a file that is damaged says nothing."""
-        stored = _object(self._path)
+        stored = state_file.load(self._path) or {}
         job_id, wanted, pipeline = stored.get("job_id"), stored.get("wanted"), stored.get("pipeline")
         if not isinstance(job_id, str) or not isinstance(wanted, bool) or not isinstance(pipeline, dict):
             return None
@@ -85,7 +85,7 @@ class KeepingFile:
 
     def read(self) -> Keeping | None:
         """What the keeper said last."""
-        stored = _object(self._path)
+        stored = state_file.load(self._path) or {}
         try:
             at = stored["next_at"]
             found = Keeping(
@@ -112,11 +112,3 @@ class KeepingFile:
 def program(settings: Settings) -> ProgramSpec:
     """How a home's supervisor runs the keeper."""
     return ProgramSpec(KEEPER, (sys.executable, "-m", "tui.cli.keep"), as_environment(settings))
-
-
-def _object(path: Path) -> dict[str, Any]:
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return stored if isinstance(stored, dict) else {}
