@@ -13,7 +13,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Static
 
-from tests.ui.cockpits import until
+from tests.ui.cockpits import until, until_shown
 from tui.core.cockpit import Cockpit
 from tui.core.sources import Source
 from tui.model.errors import LakehouseError, UnavailableError
@@ -307,6 +307,12 @@ async def test_filters_by_text_and_by_key_and_escape_clears_them() -> None:
         await shown.pilot.press("escape", "escape")
         await shown.until(lambda: len(shown.offsets) == PAGE, "all messages")
         assert (topic.asked[-1].text, topic.asked[-1].key) == (None, None)
+
+
+async def test_a_filter_stands_in_the_border_as_it_was_typed() -> None:
+    async with kafka(Topic()) as shown:
+        await shown.answer("slash", "[/b] [red]")
+        await until_shown(shown.pilot, "messages · tail · text “[/b] [red]” ─")
 
 
 async def test_older_and_newer_pages() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pty
 import threading
@@ -10,9 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from rich.segment import Segment
+from rich.style import Style
 from textual.css import stylesheet
 from textual.events import Key
 from textual.message import Message
+from textual.strip import Strip
 
 from tests.ui.cockpits import Fake, screen_text, until, until_shown
 from tui.view import app as app_module
@@ -176,3 +180,41 @@ async def test_the_palette_shows_its_last_command_at_every_size(fake: Fake, size
         await pilot.press("colon", "up")
         await until_shown(pilot, "back to the dashboard")
         assert "DASHBOARD" in screen_text(pilot.app)  # type: ignore[arg-type]
+
+
+async def test_help_and_palette_are_made_once_and_open_as_new(fake: Fake) -> None:
+    app = fake.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "4/4 ready")
+        await pilot.press("question_mark")
+        await until_shown(pilot, "Help: dashboard")
+        first = app.screen
+        await pilot.press("escape", "5")
+        await until_shown(pilot, " LOGS ")
+        await pilot.press("question_mark")
+        await until_shown(pilot, "Help: logs")
+        assert app.screen is first
+        await pilot.press("escape", "colon")
+        await until_shown(pilot, "Search for commands")
+        palette = app.screen
+        await pilot.press(*"chk", "escape", "t", "colon")
+        await until(pilot, lambda: app.screen is palette, "the same palette")
+        await until_shown(pilot, "Search for commands")  # what was typed before is gone
+        await until(pilot, lambda: palette.styles.background == first.styles.background, "the colours of the theme")
+
+
+async def test_what_screens_drew_needs_no_collection_of_garbage(fake: Fake) -> None:
+    app = fake.app()
+    async with app.run_test(size=(120, 40)):
+        strip = Strip([Segment("text", Style(bold=True))], 4)
+        gc.collect()
+        gc.disable()
+        try:
+            for drawn in (Strip([Segment("text")], 4) for _ in range(100)):
+                assert drawn.divide([4])[0] is drawn is drawn.crop_extend(0, 4, None)
+            del drawn
+            assert gc.collect() < 100
+        finally:
+            gc.enable()
+        assert [part.text for part in strip.divide([1, 4, 9])] == ["t", "ext"]
+        assert strip.crop_extend(1, 6, None).text == "ext  "

@@ -47,7 +47,7 @@ GATHER_S = 0.1
 AGES_S = 1.4
 """Ages grow without news too; longer than news takes to come every second and be gathered, or all is drawn twice."""
 AHEAD_S = 0.5
-QUIET_S = 3.0
+QUIET_S = 1.0
 """Who has typed nothing for so long is not about to."""
 SCREENS: dict[str, type[CockpitScreen]] = {
     "dashboard": DashboardScreen,
@@ -290,7 +290,9 @@ class LakehouseApp(PromptApp):
         """Keys and numbers of this screen."""
         screen = self.screen
         if isinstance(screen, CockpitScreen):
-            self.push_screen(Help(screen.NAME, self.commands(screen), screen.ABOUT))
+            help_ = self.kept(Help)
+            help_.offer(screen.NAME, self.commands(screen), screen.ABOUT)
+            self.push_screen(help_)
 
     def action_dismiss_result(self) -> None:
         """Take the sentence of the last action away."""
@@ -301,7 +303,9 @@ class LakehouseApp(PromptApp):
         """Every command that is offered here, by name."""
         screen = self.screen
         if isinstance(screen, CockpitScreen):
-            self.push_screen(Palette(self.commands(screen)), lambda action: self._run(action) if action else None)
+            palette = self.kept(Palette)
+            palette.offer(self.commands(screen))
+            self.push_screen(palette, lambda action: self._run(action) if action else None)
 
     def _run(self, action: str) -> None:
         self.call_later(self.run_action, action)

@@ -12,7 +12,7 @@ from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from contextlib import ExitStack
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from rich.terminal_theme import TerminalTheme
 from textual._styles_cache import StylesCache
@@ -25,15 +25,18 @@ from textual.css.stylesheet import Stylesheet
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Event, InputEvent
+from textual.screen import Screen
 
-from tui.view import theme
+from tui.view import strips, theme
+
+S = TypeVar("S", bound=Screen[Any])
 
 _CHUNK = 4096
 _IDLE_S = 0.1
 """How soon the end of the program is noticed."""
 _SLACK_S = 0.001
 _WHOLE_S = 0.25
-_STEP, _REST_S = 3, 0.02  # so many widgets of the screens behind are styled at once, a few milliseconds
+_STEP, _REST_S = 3, 0.002  # so many widgets of the screens behind are styled at once, a few milliseconds
 
 
 class PromptDriver(LinuxDriver):
@@ -84,6 +87,7 @@ class PromptApp(App[str]):
 
     def __init__(self) -> None:
         super().__init__()
+        strips.mend()
         self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.input_at = 0.0  # by the monotonic clock
         self._dressing: Iterator[int] | None = None
@@ -121,7 +125,8 @@ class PromptApp(App[str]):
 
     def _undressed(self) -> Iterator[int]:
         """Style and draw every screen that lacks the newest rules, some widgets a step."""
-        for screen in [screen for stack in self._screen_stacks.values() for screen in stack]:
+        kept = [screen for screen in self._installed_screens.values() if isinstance(screen, Screen)]
+        for screen in [*kept, *(screen for stack in self._screen_stacks.values() for screen in stack)]:
             wanted = self._css_update_count
             if screen._css_update_count == wanted:
                 continue
@@ -142,6 +147,13 @@ class PromptApp(App[str]):
             return False
         self._init_mode(mode)
         return True
+
+    def kept(self, kind: type[S]) -> S:
+        """The one screen of that kind: made once, and kept when it is closed, so that it opens at once."""
+        name = kind.__name__
+        if not self.is_screen_installed(name):
+            self.install_screen(kind(), name)
+        return cast(S, self.get_screen(name))
 
     def push_screen(self, *arguments: Any, **options: Any) -> Any:
         """Another screen on top, laid out and painted once it is whole."""

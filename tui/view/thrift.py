@@ -8,9 +8,9 @@ import os
 
 _ESCAPE_MS = "10"
 """How long an escape may be the beginning of another key; Textual's own 100 ms would hold every escape up."""
-_GARBAGE_AFTER = (2_000, 10, 120)
+_GARBAGE_AFTER = (2_000, 10, 400)
 """Collections of young objects are short; one of all takes 50 ms and more, so it waits for a quiet moment (`tidy`)."""
-_WORTH = 30
+_WORTH = 15
 """So many collections of middle-aged objects make one of all worth its time."""
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # <malloc.h>
 _LARGE = 128 * 1024

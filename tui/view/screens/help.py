@@ -20,18 +20,25 @@ class Help(Overlay[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q,enter", "close", "close")]
 
-    def __init__(self, screen: str, commands: Sequence[Command], about: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._screen = screen
-        self._commands = tuple(commands)
-        self._about = about
+        self._text = Static()
+        self._box = VerticalScroll(self._text, id="help")
+        self._box.border_subtitle = "esc closes"
+        self._offered: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """One scrolling text."""
-        with VerticalScroll(id="help") as box:
-            box.border_title = f"Help: {self._screen}"
-            box.border_subtitle = "esc closes"
-            yield Static(help_text(self._commands, self._about))
+        yield self._box
+
+    def offer(self, screen: str, commands: Sequence[Command], about: str) -> None:
+        """The text of a screen, from its top."""
+        offered = (screen, *commands, about)
+        if offered != self._offered:
+            self._offered = offered
+            self._box.border_title = f"Help: {screen}"
+            self._text.update(help_text(commands, about))
+        self._box.scroll_home(animate=False, immediate=True)
 
     def action_close(self) -> None:
         """Back to the screen."""

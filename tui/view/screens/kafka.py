@@ -22,6 +22,7 @@ from tui.view import registry, typed
 from tui.view.registry import Command
 from tui.view.screens.ask import Ask
 from tui.view.screens.base import CockpitScreen
+from tui.view.widgets import border
 from tui.view.widgets import topic_tables as tables
 from tui.view.widgets.message_detail import MessageDetail
 from tui.view.widgets.message_list import MessageList, stamp
@@ -163,10 +164,10 @@ it again. ✗ marks what is no trade and says why; only the job can tell which t
         names = tables.fitting(rows, max(20, box.size.width))
         table.set_columns(tables.shape(names, ("p", "lag trend")))
         table.set_rows([(str(number), [cells[name] for name in names]) for number, cells in rows.items()])
-        box.border_title = f"{self.cockpit.topic} · {len(rows)} partitions" if rows else self.cockpit.topic
+        title = f"{self.cockpit.topic} · {len(rows)} partitions" if rows else self.cockpit.topic
         at = table.selected_key
         rest = tables.left_out(rows[int(at)], names) if at is not None and int(at) in rows else ""
-        self._border(box, state, "lag", rest)
+        self._border(box, title, state, "lag", rest)
         notes = tables.partition_errors(state)
         if not rows:
             notes.append("Waiting for the first answer …")
@@ -180,12 +181,12 @@ it again. ✗ marks what is no trade and says why; only the job can tell which t
         rows = tables.group_rows(groups)
         table.set_columns(tables.shape(tables.GROUP_COLUMNS, ("group", "state", "committed")))
         table.set_rows([(name, [cells[column] for column in tables.GROUP_COLUMNS]) for name, cells in rows.items()])
-        box.border_title = f"consumer groups · {len(groups)}" if groups else "consumer groups"
+        title = f"consumer groups · {len(groups)}" if groups else "consumer groups"
         beside = self.query_one("#topic-partitions").outer_size.height if self.has_class("-broad") else 0
         if box.styles.min_height != Scalar.from_number(beside):
             box.styles.min_height = beside
         at = table.selected_key
-        self._border(box, state, _GROUPS, next((tables.group_words(g) for g in groups if g.id == at), ""))
+        self._border(box, title, state, _GROUPS, next((tables.group_words(g) for g in groups if g.id == at), ""))
         empty = "No consumer group yet: the job makes one with its first checkpoint."
         notes = [] if groups else [empty if shown.value is not None else "Waiting for the first answer …"]
         self._note("#group-note", state, (_GROUPS,), notes)
@@ -214,15 +215,15 @@ it again. ✗ marks what is no trade and says why; only the job can tell which t
     def _show_messages(self, state: State) -> None:
         box, shown = self.query_one("#topic-messages"), state.shown(_MESSAGES)
         page = self._page
-        box.border_title = fmt.clip(f"messages · {self._words()}", max(10, box.size.width - 4))
+        title = f"messages · {self._words()}"
         if page is None:
-            self._border(box, state, _MESSAGES, "")
+            self._border(box, title, state, _MESSAGES, "")
             self._note("#message-note", state, (_MESSAGES,), ["Waiting for the first messages …"])
             return
         bad = sum(m.problem is not None for m in page.messages)
         count = f"{len(page.messages)} messages" + (f", {bad} ✗" if bad else "")
         before = self.cockpit.topic_port is not None and not self._answered
-        self._border(box, state, None if self._held or not self._lives else _MESSAGES, count, before=before)
+        self._border(box, title, state, None if self._held or not self._lives else _MESSAGES, count, before=before)
         notes = [self._said(page)] if page.note and not before else []
         if before and shown.error is None:
             notes = [f"Looking for {self._words()} …"]
@@ -263,8 +264,10 @@ it again. ✗ marks what is no trade and says why; only the job can tell which t
         ]
         return " · ".join(part for part in parts if part)
 
-    def _border(self, box: Widget, state: State, source: str | None, words: str, *, before: bool = False) -> None:
-        """What stands in the lower border: since when it is stale, else `words`.
+    def _border(
+        self, box: Widget, title: str, state: State, source: str | None, words: str, *, before: bool = False
+    ) -> None:
+        """Title, and in the lower border since when it is stale, else `words`.
 
         With `before` the content answers another question than the one that the title names.
         """
@@ -272,7 +275,7 @@ it again. ✗ marks what is no trade and says why; only the job can tell which t
         if before:
             stale = f"found before: {words}"
         box.set_class(stale is not None, "-stale")
-        box.border_subtitle = fmt.clip(stale or words, max(8, box.size.width - 4))
+        border.write(box, title, stale or words)
 
     def _note(self, selector: str, state: State, sources: Iterable[str], lines: list[str]) -> None:
         """Errors of sources and other sentences above a table."""

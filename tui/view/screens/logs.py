@@ -20,6 +20,7 @@ from tui.view import format as fmt
 from tui.view import registry
 from tui.view.registry import Command
 from tui.view.screens.base import CockpitScreen
+from tui.view.widgets import border
 from tui.view.widgets.chooser import Chooser
 from tui.view.widgets.log_view import SIDEWAYS, LogView
 from tui.view.widgets.panel import sentence
@@ -67,7 +68,6 @@ submit: the last submission of the job; what the job does later is in taskmanage
         self._last: LogChunk | None = None
         self._last_at: datetime | None = None
         self._path = self._remark = self._problem = ""
-        self._frame: tuple[str, str] = ("", "")
 
     def body(self) -> Iterable[Widget]:
         """The names of the logs, what is wrong, the lines, and the search."""
@@ -164,11 +164,7 @@ submit: the last submission of the job; what the job does later is in taskmanage
             parts.insert(0, f"from column {view.column + 1}")
         if not view.following:
             parts.append("end follows")
-        frame = (title, " · ".join(filter(None, parts)))
-        if frame != self._frame:
-            self._frame = frame
-            view.border_title = Text(fmt.clip(frame[0], width))
-            view.border_subtitle = Text(fmt.clip(frame[1], width)) if frame[1] else None
+        border.write(view, title, " · ".join(filter(None, parts)))
 
     def _search_text(self) -> str:
         view = self._view

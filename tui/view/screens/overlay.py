@@ -9,6 +9,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual._context import visible_screen_stack
 from textual.color import Color
+from textual.events import ScreenResume
 from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import _RenderCache
@@ -18,6 +19,12 @@ T = TypeVar("T")
 
 class Overlay(ModalScreen[T]):
     """Dims the lines below as they are; Textual's own way through Rich takes twice as long."""
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """On top again: styled anew only where the rules have changed since."""
+        newest = self.app._css_update_count
+        event.refresh_styles = self._css_update_count != newest
+        self._css_update_count = newest
 
     def _render_content(self) -> None:
         """Render all lines."""

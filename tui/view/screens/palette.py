@@ -30,26 +30,38 @@ class Palette(Overlay[str | None]):
         Binding("pagedown", "move('page_down')", priority=True),
     ]
 
-    def __init__(self, commands: Sequence[Command]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._commands = tuple(c for c in commands if c.palette)
+        self._commands: tuple[Command, ...] = ()
+        self._listed: tuple[Command, ...] = ()
+        self._typed = Input(placeholder="Search for commands …", compact=True)
+        self._found = OptionList(id="found", compact=True)
+        self._found.can_focus = False
 
     def compose(self) -> ComposeResult:
         """What is typed, and the commands that fit."""
         with Vertical(id="palette") as box:
             box.border_title = "Commands"
             box.border_subtitle = "enter runs it, esc closes"
-            yield Input(placeholder="Search for commands …", compact=True)
-            found = OptionList(*_options(self._commands), id="found", compact=True)
-            found.can_focus = False
-            found.highlighted = 0
-            yield found
+            yield self._typed
+            yield self._found
+
+    def offer(self, commands: Sequence[Command]) -> None:
+        """These commands, nothing typed yet."""
+        self._commands = tuple(c for c in commands if c.palette)
+        with self._typed.prevent(Input.Changed):
+            self._typed.value = ""
+        self._list(self._commands)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """List what fits, the best first."""
-        found = self.query_one(OptionList)
-        found.set_options(_options(matching(self._commands, event.value)))
-        found.highlighted = 0 if found.option_count else None
+        self._list(matching(self._commands, event.value))
+
+    def _list(self, commands: Sequence[Command]) -> None:
+        if tuple(commands) != self._listed or not self._found.option_count:
+            self._listed = tuple(commands)
+            self._found.set_options(_options(commands))
+        self._found.highlighted = 0
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Run the highlighted one."""

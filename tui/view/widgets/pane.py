@@ -13,8 +13,8 @@ from textual.widgets import Static
 
 from tui.core.sources import Source
 from tui.ports import FlinkDetailPort
-from tui.view import format as fmt
 from tui.view.job_view import JobView
+from tui.view.widgets import border
 from tui.view.widgets.fit_table import FitTable
 
 Port = Callable[[], FlinkDetailPort]
@@ -50,7 +50,6 @@ class Pane(Vertical):
     def __init__(self) -> None:
         super().__init__(id=f"flink-{self.LABEL.lower()}", classes="box")
         self.opened: str | None = None
-        self._frame = ("", "")
 
     def compose(self) -> ComposeResult:
         """A note, then list and details."""
@@ -106,11 +105,7 @@ class Pane(Vertical):
 
     def frame(self, title: str, subtitle: str, stale: str = "") -> None:
         """Border title and subtitle; what is stale says so."""
-        room = max(8, self.size.width - 4)
-        wanted = (fmt.clip(title, room), fmt.clip(" · ".join(filter(None, (stale, subtitle))), room))
-        if wanted != self._frame:
-            self._frame = wanted
-            self.border_title, self.border_subtitle = Text(wanted[0]), Text(wanted[1])
+        border.write(self, title, " · ".join(filter(None, (stale, subtitle))))
         self.set_class(bool(stale), "-stale")
 
     @property

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
-from textual.content import Content
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
@@ -22,6 +21,7 @@ from textual.widget import Widget
 from tui.core import advice
 from tui.core.store import Shown, State
 from tui.view import format as fmt
+from tui.view.widgets import border
 
 STALE_AFTER_S = 5.0
 """A value older than this (and than three refresh intervals) is said to be old, even when no error was seen yet."""
@@ -43,7 +43,6 @@ class Panel(Widget):
         self._lines: tuple[Text, ...] = ()
         self._state = State()
         self._now: datetime | None = None
-        self._border = ("", "")
         self._seen: tuple[object, ...] = ()
         self._strips: dict[int, tuple[Text, int, Style, Strip]] = {}
 
@@ -53,21 +52,10 @@ class Panel(Widget):
         if seen == self._seen and QUICK not in self.SOURCES:
             return
         self._seen, self._state, self._now = seen, state, now
-        room = max(4, self.size.width - 4)
         notes = [note for name in self.SOURCES if (note := staleness(state.shown(name), now, period_s))]
-        border = (fmt.clip(self.title_text(state), room), fmt.clip(notes[0], room) if notes else "")
-        if border != self._border:
-            self._border = border
-            self._paint_border()
+        border.write(self, self.title_text(state), notes[0] if notes else "")
         self.set_class(bool(notes), "-stale")
         self._redraw()
-
-    def _paint_border(self) -> None:
-        """Put the titles up; Textual's own setters would paint all of the panel anew."""
-        title, subtitle = (Content(text) if text else None for text in self._border)
-        self._border_title, self._border_subtitle = title, subtitle
-        width, height = self.size
-        self.refresh(Region(-1, -1, width + 2, 1), Region(-1, height, width + 2, 1))
 
     @staticmethod
     def _news(state: State, now: datetime, period_s: float, size: Size) -> tuple[object, ...]:
