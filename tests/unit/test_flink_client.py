@@ -141,6 +141,25 @@ def test_metrics_that_are_not_there_yet_are_unknown(running: Flink) -> None:
         assert (vertex.busy_ratio, vertex.in_rate, vertex.out_rate, vertex.watermark_ms) == (None, None, None, None)
 
 
+@pytest.mark.parametrize(("behind_ms", "known"), [(0, True), (-19_000, True), (21_000, False), (-21_000, False)])
+def test_metrics_that_no_longer_move_are_unknown(running: Flink, behind_ms: int, known: bool) -> None:
+    """As after a TaskManager died while it was asked: the server goes on telling what it last knew."""
+    answer = recorded("job_running")
+    uptime = answer["now"] - answer["timestamps"]["RUNNING"] - behind_ms
+    totals = [{"id": "numRestarts", "value": "2"}, {"id": "uptime", "value": str(uptime)}]
+    running.on(f"/jobs/{JOB}/metrics", totals)
+    path = f"/jobs/{JOB}/vertices/{SOURCE}/subtasks/metrics"
+    reader = client(running)
+    job = reader.job(JOB)
+    rates = [v.in_rate for v in job.vertices]
+    assert (job.restarts == 2, job.watermark_ms is not None, rates != [None, None]) == (known, known, known)
+    assert all((v.read_records is not None) == known for v in job.vertices)
+    assert job.running_since is not None
+    assert job.checkpoints.completed == 34
+    running.on(path, recorded("metrics_offsets"))
+    assert bool(reader.read_offsets(JOB)) == known
+
+
 def test_incomplete_counts_are_unknown_not_zero() -> None:
     payload = recorded("job_running")
     payload["vertices"][1]["metrics"]["read-records-complete"] = False

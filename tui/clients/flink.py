@@ -69,6 +69,11 @@ class FlinkClient:
             checkpoints = _NO_CHECKPOINTS
         if not summary.active:
             return JobDetail(summary, vertices, checkpoints)
+        own = values(self._rest, f"{path}/metrics", ("numRestarts", "uptime"))
+        self._facts.metrics_behind(job_id, parse.metrics_behind_ms(answer, own.get("uptime")))
+        if self._facts.metrics_old(job_id):
+            vertices = tuple(replace(v, read_records=None, write_records=None) for v in vertices)
+            return JobDetail(summary, vertices, checkpoints, running_since=parse.running_since(answer))
         graph = self._facts.graph(job_id, answer)
         sources = self._sources(graph, vertices)
         vertices = tuple(self._measured(graph, vertex, sources) for vertex in vertices)
@@ -77,7 +82,7 @@ class FlinkClient:
             summary,
             vertices,
             checkpoints,
-            restarts=parse.whole(values(self._rest, f"{path}/metrics", ("numRestarts",)).get("numRestarts")),
+            restarts=parse.whole(own.get("numRestarts")),
             running_since=parse.running_since(answer),
             watermark_ms=lowest[0],
             watermark_lag_ms=lowest[1],
@@ -95,9 +100,11 @@ class FlinkClient:
     def read_offsets(self, job_id: str) -> dict[int, int]:
         """Partition → next offset the job will read; partitions it has not read from yet are left out.
 
-        Costs one request a source, once the names of its metrics are known.
+        All are, while `job` finds the server's metrics old. Costs one request a source, once their names are known.
         """
         found: dict[int, int] = {}
+        if self._facts.metrics_old(job_id):
+            return found
         for vertex in sorted(self._facts.graph(job_id).sources()):
             for partition, offset in self._source_offsets(job_id, vertex).items():
                 found[partition] = min(offset, found.get(partition, offset))

@@ -17,6 +17,12 @@ from tui.clients.flink_rest import FlinkRest
 from tui.model.flink_detail import JobGraph
 
 NAMES_S: Final = 5.0
+OLD_MS: Final = 20_000.0
+"""Metrics further behind than this are old; Flink renews them every 10 s by default.
+
+While nobody asks it renews none. It also stops for as long as `web.timeout` (10 minutes by default) when a TaskManager
+is lost at the moment that it is asked.
+"""
 _JOBS: Final = 16
 _LONGEST_QUERY: Final = 3000
 """Flink's server refuses a request line of more than 4096 bytes."""
@@ -27,6 +33,7 @@ class _Facts:
     graph: JobGraph | None = None
     checkpoint_config: Any = None
     names: dict[str, tuple[float, tuple[str, ...]]] = field(default_factory=dict)
+    behind_ms: float | None = None
 
 
 class JobFacts:
@@ -66,6 +73,14 @@ class JobFacts:
             if known[1]:
                 facts.names[vertex_id] = known
         return known[1]
+
+    def metrics_behind(self, job_id: str, behind_ms: float | None) -> None:
+        """Note how far the job's metrics were behind when they were last looked at."""
+        self._of(job_id).behind_ms = behind_ms
+
+    def metrics_old(self, job_id: str) -> bool:
+        """Whether they are too old to be shown as those of now."""
+        return (self._of(job_id).behind_ms or 0.0) > OLD_MS
 
     def forget(self, job_id: str) -> None:
         """Ask everything about the job anew."""

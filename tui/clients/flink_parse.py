@@ -114,6 +114,18 @@ def running_since(answer: object) -> datetime | None:
     return moment(since_ms) if running and since_ms is not None and since_ms > 0 else None
 
 
+def metrics_behind_ms(answer: object, uptime_ms: float | None) -> float | None:
+    """How far the server's metrics are from `GET /jobs/:id`, by the job's own metric `uptime`; `None` where unknown.
+
+    The server keeps what it has last fetched, and says of no metric how old it is.
+    """
+    now_ms = maybe(answer, "now", int)
+    since = running_since(answer)
+    if now_ms is None or since is None or uptime_ms is None:
+        return None
+    return abs(now_ms - since.timestamp() * 1000 - uptime_ms)
+
+
 def _vertex(answer: object) -> Vertex:
     what = "a vertex"
     counts = get(answer, "metrics", dict, what)
