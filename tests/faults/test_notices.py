@@ -8,6 +8,7 @@ import pytest
 
 from tests.faults.stage import Stage, until
 from tests.integration.conftest import silent
+from tui.clients.lake.deletes import EqualityDeletes
 
 pytestmark = pytest.mark.faults
 
@@ -41,13 +42,18 @@ def test_a_position_that_is_lost_is_noticed(stage: Stage, submit: Callable[[Stag
     assert any(line.startswith("ledger") and "twice" in line for line in wrong), wrong
 
 
-def test_a_bad_message_that_is_in_no_table_is_noticed(stage: Stage) -> None:
-    """The topic gets one more bad message than the job has seen."""
+def test_what_the_judgement_rests_on_is_needed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader without equality deletes; then a bad message that the job has not seen."""
     stage.new_pipeline("notices_bad")
     stage.load()
     stage.recovered()
+    for _ in range(2):  # the second one replaces candles of the first
+        until(lambda: "agg_1m" in stage.lab.control.checkpoint(silent).tables, "trades are committed", 60)
     stage.settle()
     assert stage.wrong() == []
+    with monkeypatch.context() as broken:
+        broken.setattr(EqualityDeletes, "concerns", lambda *_: False)
+        assert any(line.startswith("keys") for line in stage.wrong())
     stage.end_job()
     stage.lab.send([(0, b"BTCUSDT", b"not a trade")])
     assert any("1 missing in bad_trades" in line for line in stage.wrong())

@@ -70,12 +70,15 @@ FLINK: dict[str, Any] = {
     "cluster.registration.max-timeout": 1000,
     "cluster.registration.error-delay": 500,
     "cluster.registration.refused-registration-delay": 500,
-    "resourcemanager.standalone.start-up-time": 3000,
+    # After this time requests for slots fail at once, and each failure lengthens the restart's back-off: a job whose
+    # TaskManager was killed would wait for that, not for the TaskManager, which is back within seconds. Pekko's clock
+    # takes 248 days at most.
+    "resourcemanager.standalone.start-up-time": 200 * 24 * 3600 * 1000,
     "restart-strategy.type": "exponential-delay",
     "restart-strategy.exponential-delay.initial-backoff": "1 s",
-    "restart-strategy.exponential-delay.max-backoff": "20 s",
+    "restart-strategy.exponential-delay.max-backoff": "10 s",
     "restart-strategy.exponential-delay.backoff-multiplier": 2.0,
-    "restart-strategy.exponential-delay.reset-backoff-threshold": "2 min",
+    "restart-strategy.exponential-delay.reset-backoff-threshold": "20 s",  # who ran for so long had recovered
     "execution.checkpointing.mode": "EXACTLY_ONCE",
     "execution.checkpointing.unaligned.enabled": False,
     "execution.checkpointing.timeout": "5 min",
@@ -89,6 +92,7 @@ FLINK: dict[str, Any] = {
     # the JobManager takes 2 % of a core while nobody looks and 5 to 6 % while the dashboard does, the TaskManager
     # no more than before.
     "metrics.fetcher.update-interval": 800,
+    "web.timeout": 20000,  # by default all metrics stand still for 10 minutes after a TaskManager died while asked
     "web.submit.enable": False,
     "web.access-control-allow-origin": "http://127.0.0.1",  # by default a page of any site may read the answers
     "web.cancel.enable": True,
