@@ -31,7 +31,7 @@ from tui.view.screens.base import CockpitScreen
 from tui.view.screens.confirm import Confirm
 from tui.view.screens.dashboard import DashboardScreen
 from tui.view.screens.flink import FlinkScreen
-from tui.view.screens.help import Help
+from tui.view.screens.help import Help, help_text
 from tui.view.screens.iceberg import IcebergScreen
 from tui.view.screens.kafka import KafkaScreen
 from tui.view.screens.logs import LogsScreen
@@ -290,7 +290,7 @@ class LakehouseApp(PromptApp):
         """Keys and numbers of this screen."""
         screen = self.screen
         if isinstance(screen, CockpitScreen):
-            self.push_screen(Help(screen.NAME, self.commands(screen), screen.ABOUT))
+            self.push_screen(Help(screen.NAME, help_text(screen, self.commands(screen))))
 
     def action_dismiss_result(self) -> None:
         """Take the sentence of the last action away."""

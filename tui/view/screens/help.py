@@ -1,8 +1,8 @@
-"""The keys and the numbers of one screen."""
+"""The numbers and the keys of one screen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -11,46 +11,68 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from tui.view.explained import Explained, ordered
 from tui.view.registry import Command, shown
+from tui.view.screens.base import CockpitScreen
 from tui.view.screens.overlay import Overlay
+
+_OWN = "This screen"
+_HINT = "tab or a click chooses a panel, and this help then begins with it."
 
 
 class Help(Overlay[None]):
-    """All commands by group, then what the numbers mean."""
+    """One text that scrolls."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q,enter", "close", "close")]
 
-    def __init__(self, screen: str, commands: Sequence[Command], about: str) -> None:
+    def __init__(self, screen: str, text: Text) -> None:
         super().__init__()
         self._screen = screen
-        self._commands = tuple(commands)
-        self._about = about
+        self._text = text
 
     def compose(self) -> ComposeResult:
-        """One scrolling text."""
+        """The text in a box."""
         with VerticalScroll(id="help") as box:
             box.border_title = f"Help: {self._screen}"
             box.border_subtitle = "esc closes"
-            yield Static(help_text(self._commands, self._about))
+            yield Static(self._text)
 
     def action_close(self) -> None:
         """Back to the screen."""
         self.dismiss()
 
 
-def help_text(commands: Sequence[Command], about: str) -> Text:
-    """Commands by group, in the order of the registry, this screen's own first."""
+def help_text(screen: CockpitScreen, commands: Sequence[Command]) -> Text:
+    """The panel that has the focus; this screen's keys; the other panels, words and signs; the keys of every screen."""
     text = Text()
-    if about:
-        text.append(f"{about.strip()}\n\n")
-    groups = list(dict.fromkeys(c.group for c in commands))
-    groups.sort(key=lambda group: group != "This screen")
-    for group in groups:
-        text.append(f"{group}\n", style="bold underline")
-        for c in commands:
-            if c.group == group:
-                keys = " ".join(shown(key) for key in c.keys.split(",") if key) or "palette"
-                text.append(f"  {keys:<10}", style="bold")
-                text.append(f"{c.help}\n")
-        text.append("\n")
+    here, others = ordered(screen.PANELS, screen.chosen_panels())
+    _panels(text, here)
+    own = [c for c in commands if c.group == _OWN]
+    _keys(text, _OWN, own)
+    if not here:
+        text.append(f"{_HINT}\n\n", style="dim")
+    _panels(text, others)
+    if screen.ABOUT:
+        text.append("Words and signs\n", style="bold underline")
+        text.append(f"{screen.ABOUT.strip()}\n\n")
+    for group in dict.fromkeys(c.group for c in commands if c not in own):
+        _keys(text, group, [c for c in commands if c.group == group])
     return text
+
+
+def _panels(text: Text, panels: Iterable[Explained]) -> None:
+    for panel in panels:
+        text.append(f"{panel.title}\n", style="bold underline")
+        text.append(f"{panel.text}\n")
+        text.append(f"{panel.hint}\n\n", style="italic")
+
+
+def _keys(text: Text, group: str, commands: Sequence[Command]) -> None:
+    if not commands:
+        return
+    text.append(f"{group}\n", style="bold underline")
+    for c in commands:
+        keys = " ".join(shown(key) for key in c.keys.split(",") if key) or "palette"
+        text.append(f"  {keys:<10}", style="bold")
+        text.append(f"{c.help}\n")
+    text.append("\n")
