@@ -109,8 +109,8 @@ Moving up holds the tail, T follows it again.
                 yield MessageDetail(id="message-detail")
 
     def on_mount(self) -> None:
-        """The messages have the focus."""
-        self.query_one(MessageList).focus()
+        """The messages have the focus, unless the program ends before they are there."""
+        self.query(MessageList).focus()
 
     # --- what is fetched
 
