@@ -56,7 +56,8 @@ class Clone:
 
     def reads(self) -> bool:
         """Whether the job has read a message: a checkpoint before that commits nothing."""
-        return any(p.read for p in bootstrap.clients(self.settings).kafka.lag().partitions)
+        job = bootstrap.control(self.settings).require_job()
+        return any(bootstrap.clients(self.settings).flink.read_offsets(job.id).values())
 
     def _run(self, line: str) -> str:
         done = subprocess.run(
@@ -88,10 +89,11 @@ def clone(tmp_path_factory: pytest.TempPathFactory, stack_settings: Settings) ->
 
 
 def typed() -> list[str]:
-    """All lines in an order that makes sense: first the blocks that start the stack, at last the lines that end it."""
-    first = sorted(pages.TYPED, key=lambda block: ("lakehouse-tui produce" not in block.text, str(block)))
-    lines = [line for block in first for line in block.lines]
-    return [line for line in lines if not ends(line)]
+    """All lines in an order that makes sense: until the job runs, the other pages' while it does, then its end."""
+    whole = next(block.lines for block in pages.TYPED if "lakehouse-tui produce" in block.text)
+    others = [line for block in pages.TYPED for line in block.lines if line not in whole]
+    end = next(number for number, line in enumerate(whole) if "lakehouse-tui cancel" in line)
+    return [line for line in (*whole[:end], *others, *whole[end:]) if not ends(line)]
 
 
 def ends(line: str) -> bool:
@@ -112,6 +114,7 @@ def test_every_line_can_be_typed_and_does_what_it_says(clone: Clone) -> None:
     assert "is committed to raw_trades, agg_1m" in of("checkpoint")
     assert of("candles").count("BTCUSDT") > 5
     assert "All 8 checks passed." in of("verify")
+    assert re.search(r"^ +0 +0( +[\d,]+){5} *$", of("lag"), re.M), of("lag")  # what the job has read is known, too
     submitted = [text for line, text in said.items() if "lakehouse-tui submit" in line]
     assert len(submitted) == 2, "the comments tell them apart"
     assert "from the beginning" in submitted[0]

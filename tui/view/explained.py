@@ -58,8 +58,8 @@ DASHBOARD = (
         (
             "com.lag is the partition's next offset (high) minus the offset that the job's group has committed, so it "
             "falls with each checkpoint; read lag is high minus the offset that Flink's source has reached.",
-            "in/s is how far high moved in the last 10 s, out/s how far the source moved in the last 30 s, and ETA is "
-            "read lag divided by their difference.",
+            "in/s is how far high moves a second, over the last 10 s, out/s how far the source does, over the last 30 "
+            "s, and ETA is read lag divided by their difference.",
         ),
         ((KAFKA_LAB, 4),),
     ),
@@ -104,8 +104,8 @@ KAFKA = (
         (
             "low is the oldest offset that is kept, high the next one to be written, and messages the difference; "
             "com.lag is high minus committed, read lag high minus read, the offset that Flink's source tells.",
-            "in/s is how far high moved in the last 10 s, out/s how far read moved in the last 30 s; in sync counts "
-            "the replicas that hold every message.",
+            "in/s is how far high moves a second, over the last 10 s, out/s how far read does, over the last 30 s; in "
+            "sync counts the replicas that hold every message.",
         ),
         ((KAFKA_LAB, 1), (KAFKA_LAB, 4)),
     ),
