@@ -230,7 +230,7 @@ class FullPipeline(Experiment):
         argv = bootstrap.producer(self.own).command(options, background=False)
         quiet = subprocess.DEVNULL
         process = subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
-        self.clean("the producer", lambda: end(process))
+        self.clean(f"the producer of {options['count']} messages", lambda: end(process))
         return process
 
     def _progress(self, step: Progress) -> None:

@@ -227,7 +227,11 @@ def _arguments(cls: type[Experiment]) -> argparse.Namespace:
 def _require(cls: type[Experiment], found: Settings) -> None:
     """Raise `LakehouseError` with what to do where a service that is needed is not ready."""
     if "flink" in cls.needs and found.backend != "local":
-        raise LakehouseError(f"This experiment drives Flink on a local stack; this home is on {found.backend}.")
+        raise LakehouseError(
+            f"This experiment drives Flink on a local stack; {found.home} is on {found.backend}: start one beside it, "
+            "`LAKEHOUSE_HOME=~/lab uv run lakehouse-tui up --backend local` (with other ports where these are taken), "
+            "and run this with the same LAKEHOUSE_HOME."
+        )
     states = {service.name: service for service in bootstrap.backend(found).services()}
     missing = [n for need in cls.needs for n in SERVICES[need] if n not in states or not states[n].healthy]
     if missing:

@@ -266,10 +266,10 @@ async def test_refresh_interval_symbol_theme_and_reload(fake: Fake) -> None:
 
 
 async def test_help_lists_every_key_of_the_screen(fake: Fake) -> None:
-    async with fake.app().run_test(size=(120, 60)) as pilot:
+    async with fake.app().run_test(size=(120, 100)) as pilot:
         await pilot.press("question_mark")
         await until_shown(pilot, "stop the job with a savepoint")
-        await until_shown(pilot, "fresh: now minus the newest trade")
+        await until_shown(pilot, "fresh is the clock minus the event time")
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, Help), "closed")
 

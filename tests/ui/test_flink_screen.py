@@ -191,7 +191,7 @@ def test_no_key_is_on_a_global_one() -> None:
 
 
 async def test_the_help_tells_the_keys_and_the_numbers(fake: Fake, flink: FakeFlink) -> None:
-    async with opened(fake, flink, (80, 60)) as pilot:
+    async with opened(fake, flink, (80, 120)) as pilot:
         await pilot.press("question_mark")
         await until_shown(pilot, "details of the chosen row or vertex")
         await until_shown(pilot, "HASH: by key")

@@ -474,11 +474,11 @@ async def test_a_table_that_does_not_exist_yet_hides_no_other(lake: Lake, fake: 
 
 
 async def test_a_table_without_a_snapshot_says_when_the_first_one_comes(lake: Lake, fake: Fake) -> None:
-    fake.says["history.agg_1m"] = TableHistory("agg_1m", "s3a://w", 1, None, ())
+    for table in ("agg_1m", "bad_trades"):
+        fake.says[f"history.{table}"] = TableHistory(table, "s3a://w", 1, None, ())
     async with opened(lake, fake) as seen:
-        await seen.reads(
-            "no snapshot yet: the first checkpoint makes one", "agg_1m has no snapshot yet", "k: checkpoint"
-        )
+        await seen.reads("checkpoint with trades makes one", "checkpoint with a bad or too late", "k: checkpoint")
+        await seen.reads("agg_1m has no snapshot yet: the first checkpoint with trades makes one")
         await seen.press("b")
         await seen.until(lambda: "agg_1m has no snapshot to go to" in seen.told)
         await seen.press("a", "enter")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import pty
@@ -129,6 +130,20 @@ async def test_colours_of_screens_behind_follow_the_theme(fake: Fake) -> None:
         await pilot.press("t")
         await until(pilot, lambda: logs.styles.background != dark, "the logs' background")
         assert app.ansi_theme is theme.ansi("light")
+
+
+@pytest.mark.parametrize("screen", ["kafka", "flink", "iceberg", "logs", "verify"])
+async def test_the_end_may_come_while_a_screen_is_made_ahead(fake: Fake, screen: str) -> None:
+    """Nothing of it is there yet, and then nothing will be."""
+    for turns in range(8):
+        app = fake.app()
+        async with app.run_test(size=(120, 40)) as pilot:
+            app.make_ahead(screen)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            app.exit()
+            await pilot._wait_for_screen()
+        assert app._exception is None
 
 
 async def test_a_screen_on_top_never_stops_the_painting(fake: Fake) -> None:

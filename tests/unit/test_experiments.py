@@ -139,3 +139,18 @@ def test_answers_of_the_quiz_name_steps_that_exist() -> None:
     for experiment, *steps in named:
         titles = re.findall(r"@step\(", FILES[int(experiment) - 1].read_text(encoding="utf-8"))
         assert all(1 <= int(number) <= len(titles) for number in steps if number)
+
+
+@pytest.mark.parametrize("script", FILES[1:], ids=lambda path: path.stem)
+def test_what_drives_flink_says_that_it_needs_it(script: Path) -> None:
+    assert re.search(r'^    needs = \(.*"flink"', script.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_what_needs_a_local_stack_says_so_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_BACKEND", "compose")
+    done = run(FILES[1], tmp_path, "--yes")
+    assert done.returncode == 1, done.stdout
+    said = " ".join(done.stderr.split())
+    assert said.startswith(f"This experiment drives Flink on a local stack; {tmp_path} is on compose: start one beside")
+    assert "up --backend local" in said
+    assert "Step 1" not in done.stdout

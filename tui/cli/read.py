@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from argparse import Namespace
 from typing import Any
 
@@ -13,6 +14,9 @@ from tui.model.flink import JobException, JobSummary
 from tui.model.iceberg import Snapshot
 from tui.model.kafka import PartitionLag
 from tui.settings import Settings
+
+METRICS_S = 1.5
+"""Flink gathers metrics only once somebody asks; a local stack has them within 0.8 s (`tui/stack/options.py`)."""
 
 
 def lag(settings: Settings, arguments: Namespace) -> int:
@@ -34,9 +38,16 @@ def lag(settings: Settings, arguments: Namespace) -> int:
 def _read_offsets(settings: Settings) -> dict[int, int] | None:
     try:
         job = bootstrap.control(settings).active_job()
-        return bootstrap.clients(settings).flink.read_offsets(job.id) if job else None
+        if job is None:
+            return None
+        flink = bootstrap.clients(settings).flink
+        found = flink.read_offsets(job.id)
+        if not found:
+            time.sleep(METRICS_S)
+            found = flink.read_offsets(job.id)
     except LakehouseError:
         return None
+    return found
 
 
 def lag_row(p: PartitionLag) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from tui.view.screens.base import CockpitScreen
 from tui.view.screens.confirm import Confirm
 from tui.view.screens.dashboard import DashboardScreen
 from tui.view.screens.flink import FlinkScreen
-from tui.view.screens.help import Help
+from tui.view.screens.help import Help, help_text
 from tui.view.screens.iceberg import IcebergScreen
 from tui.view.screens.kafka import KafkaScreen
 from tui.view.screens.logs import LogsScreen
@@ -291,7 +291,7 @@ class LakehouseApp(PromptApp):
         screen = self.screen
         if isinstance(screen, CockpitScreen):
             help_ = self.kept(Help)
-            help_.offer(screen.NAME, self.commands(screen), screen.ABOUT)
+            help_.offer(screen.NAME, help_text(screen, self.commands(screen)))
             self.push_screen(help_)
 
     def action_dismiss_result(self) -> None:

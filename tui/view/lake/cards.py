@@ -13,7 +13,7 @@ from textual.widget import Widget
 from tui.core.store import Shown, State
 from tui.model.iceberg import TableHistory
 from tui.view import format as fmt
-from tui.view.lake.look import TABLES
+from tui.view.lake.look import TABLES, first_snapshot
 from tui.view.widgets.panel import columns, staleness, wrapped
 
 LINES = 5
@@ -71,7 +71,7 @@ class TableCards(Widget):
 
 
 def _lines(shown: Sequence[tuple[str, Shown]], now: datetime, period_s: float, chosen: str) -> list[Text]:
-    rows = [_line(one, now, period_s) for _, one in shown]
+    rows = [_line(table, one, now, period_s) for table, one in shown]
     known = [row for row in rows if len(row) > 1]
     table = columns([""] * 5, known, left=(4,), gap=1)[1:] if known else []
     texts = iter(table)
@@ -87,12 +87,12 @@ def _name(table: str, chosen: bool, width: int = 0) -> Text:
     return Text(f"{'▶' if chosen else ' '} {table:<{width}}", style="bold reverse" if chosen else "bold")
 
 
-def _line(shown: Shown, now: datetime, period_s: float, *, full: bool = False) -> list[Text]:
+def _line(table: str, shown: Shown, now: datetime, period_s: float, *, full: bool = False) -> list[Text]:
     """Cells, or a single sentence where there is nothing to count; `full` leaves no word out."""
     history: TableHistory | None = shown.value
     current = history.current if history is not None else None
     if history is None or current is None:
-        return [_nothing(shown)]
+        return [_nothing(table, shown)]
     deletes = f" +{fmt.count(current.total_delete_files)} deletes" if current.total_delete_files != 0 else ""
     stale = staleness(shown, now, period_s)
     age = f"{fmt.age(current.committed_at, now)} ago" if not stale else f"! {stale}" if full else "! stale"
@@ -105,16 +105,16 @@ def _line(shown: Shown, now: datetime, period_s: float, *, full: bool = False) -
     ]
 
 
-def _nothing(shown: Shown) -> Text:
+def _nothing(table: str, shown: Shown) -> Text:
     if shown.value is not None:
-        return Text("no snapshot yet: the first checkpoint makes one")
+        return Text(f"no snapshot yet: {first_snapshot(table)}")
     return Text(
         "…" if shown.error is None else f"! {fmt.plain(shown.error)}", style="dim" if shown.error is None else ""
     )
 
 
 def _card(table: str, shown: Shown, now: datetime, period_s: float, *, chosen: bool, width: int) -> list[Text]:
-    cells = _line(shown, now, period_s, full=True)
+    cells = _line(table, shown, now, period_s, full=True)
     body: Sequence[Text]
     if len(cells) == 1:
         body = wrapped(cells[0], width - 2)[: LINES - 2]

@@ -16,6 +16,7 @@ from tui.view.widgets.panel import sentence, staleness, wrapped
 
 TABLES = ("agg_1m", "raw_trades", "bad_trades")
 CANDLES = "agg_1m"
+_BRINGS = {"bad_trades": "a bad or too late message"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,11 @@ class Sight:
         if self.closed:
             return "Not known here: the tables cannot be opened."
         return f"Paused; {self.keys.get('pause', 'space')} goes on." if self.paused else "Waiting for an answer …"
+
+
+def first_snapshot(table: str) -> str:
+    """What makes the first snapshot of a table: a checkpoint without rows for it makes none."""
+    return f"the first checkpoint with {_BRINGS.get(table, 'trades')} makes one"
 
 
 def short_id(snapshot_id: int) -> str:

@@ -20,7 +20,7 @@ from tui.model.iceberg import RowSet, SnapshotChange, TableFiles, TableSchema
 from tui.ports import LakeDetailPort
 from tui.view import format as fmt
 from tui.view.lake import texts
-from tui.view.lake.look import CANDLES, Look, Sight, short_id
+from tui.view.lake.look import CANDLES, Look, Sight, first_snapshot, short_id
 from tui.view.widgets.panel import wrapped
 from tui.view.widgets.table import DiffTable
 
@@ -218,9 +218,7 @@ def _first_commit(sight: Sight) -> str:
     due = advice.first_checkpoint(sight.state, sight.now)
     when = "" if due is None else f"; it is due in {fmt.duration(due)}"
     key = sight.keys.get("checkpoint", "k")
-    return (
-        f"{sight.look.table} has no snapshot yet: the job's first checkpoint makes one{when} ({key}: checkpoint now)."
-    )
+    return f"{sight.look.table} has no snapshot yet: {first_snapshot(sight.look.table)}{when} ({key}: checkpoint now)."
 
 
 class SchemaPane(Pane):

@@ -15,6 +15,7 @@ from textual.widgets import Static
 from tui.core.cockpit import Cockpit
 from tui.core.sources import Source
 from tui.core.store import State
+from tui.view.explained import Explained
 from tui.view.registry import Command
 from tui.view.widgets.activity import ActivityBar
 from tui.view.widgets.header import HeaderBar
@@ -27,13 +28,15 @@ LEAST_WIDTH, LEAST_HEIGHT = 60, 18
 
 
 class CockpitScreen(Screen[None]):
-    """One screen; subclasses give `NAME`, `OWN`, `ABOUT`, `body` and `show`."""
+    """One screen; subclasses give `NAME`, `OWN`, `PANELS`, `ABOUT`, `body` and `show`."""
 
     NAME: ClassVar[str] = ""
     OWN: ClassVar[tuple[Command, ...]] = ()
     """The screen's own keys; its BINDINGS are made from them."""
+    PANELS: ClassVar[tuple[Explained, ...]] = ()
+    """How the numbers of each of its panels are made, for the help."""
     ABOUT: ClassVar[str] = ""
-    """What the screen's numbers are, for the help."""
+    """What its words and signs mean, for the help."""
 
     def compose(self) -> ComposeResult:
         """Header, body, activities, keys."""
@@ -68,6 +71,12 @@ class CockpitScreen(Screen[None]):
     def now(self) -> datetime:
         """The moment that ages are counted to (while paused: when that began)."""
         return self.lakehouse.now
+
+    def chosen_panels(self) -> list[str]:
+        """Ids of the widgets that the focus is in, the innermost first."""
+        if self.focused is None:
+            return []
+        return [node.id for node in self.focused.ancestors_with_self if node.id]
 
     def sources(self) -> Mapping[str, Source]:
         """What is fetched only while this screen is on top, built from the parameters of now."""

@@ -10,7 +10,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from tui.core.store import State
-from tui.view import registry
+from tui.view import explained, registry
 from tui.view.registry import Command
 from tui.view.screens.base import CockpitScreen
 from tui.view.widgets.candles import CandlesPanel
@@ -24,20 +24,26 @@ class DashboardScreen(CockpitScreen):
     """Kafka, Flink, Iceberg and candles."""
 
     NAME = "dashboard"
+    AUTO_FOCUS = ""
     OWN: ClassVar[tuple[Command, ...]] = (
         Command("candle_previous", "left", "screen.candle(-1)", "candle", "read the candle before", palette=False),
         Command("candle_next", "right", "screen.candle(1)", "candle", "read the next candle", palette=False),
-        Command("dismiss", "escape", "screen.tidy", "dismiss", "take cursor and last result away", palette=False),
+        Command(
+            "panel_next", "tab", "screen.panel(1)", "panel", "choose the next panel: ? begins with it", palette=False
+        ),
+        Command(
+            "panel_before", "shift+tab", "screen.panel(-1)", "panel before", "choose the panel before", palette=False
+        ),
+        Command(
+            "dismiss", "escape", "screen.tidy", "dismiss", "take cursor, choice and last result away", palette=False
+        ),
     )
     BINDINGS: ClassVar[list[BindingType]] = registry.bindings(OWN)
+    PANELS = explained.DASHBOARD
     ABOUT = """
-fresh: now minus the newest trade that a committed candle holds: how old the tables are, end to end.
-com.lag: messages between the group's committed offset and the high watermark; it falls with each checkpoint.
-read lag: messages that the job has not read yet. in/s, out/s: written, and read by the job, over the last 10 s.
-busy, backpr.: share of time that the busiest subtask works, or waits for the next one.
-ckpt in Iceberg is the checkpoint that a snapshot was committed with: the same number as in Flink.
-records: as they were written, those that a delete has taken back too. 9+16 files: data and delete files.
-– is unknown. A panel that says "stale" shows what was known then.
+9+16 files: data files and delete files.
+ago: since the commit, or since the checkpoint ended.
+– is unknown, never 0. A panel that says "stale" shows what was known then.
 """
 
     def body(self) -> Iterable[Widget]:
@@ -55,9 +61,19 @@ records: as they were written, those that a delete has taken back too. 9+16 file
         self.query_one(CandlesPanel).move(step, self.state)
         self.show(self.state)
 
+    def action_panel(self, step: int) -> None:
+        """Choose another panel; behind the last one none is chosen."""
+        choices = (None, *self.query(Panel))
+        here = next((n for n, panel in enumerate(choices) if panel is not None and panel.has_focus), 0)
+        self.set_focus(choices[(here + step) % len(choices)])
+
     def action_tidy(self) -> None:
-        """Take the cursor and the sentence of the last action away."""
-        if not self.query_one(CandlesPanel).clear():
+        """Take the cursor away, then the choice of a panel, then the sentence of the last action."""
+        if self.query_one(CandlesPanel).clear():
+            pass
+        elif self.focused is not None:
+            self.set_focus(None)
+        else:
             self.lakehouse.action_dismiss_result()
         self.show(self.state)
 

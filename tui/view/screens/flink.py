@@ -13,7 +13,7 @@ from textual.widgets import DataTable, Input
 
 from tui.core.sources import Source
 from tui.core.store import State
-from tui.view import registry
+from tui.view import explained, registry
 from tui.view.job_view import JobView, head_lines, job_view
 from tui.view.registry import Command
 from tui.view.screens.base import CockpitScreen
@@ -40,14 +40,12 @@ class FlinkScreen(CockpitScreen):
         Command("flink_graph", "g", "screen.graph", "graph", "the graph; again: boxes or rows", rank=12),
     )
     BINDINGS: ClassVar[list[BindingType]] = list(registry.bindings(OWN))
+    PANELS = explained.FLINK
     ABOUT = """
-in/s, out/s: records a second over the last minute, all subtasks together; into a source nothing is counted.
-busy, backpr.: share of time that the busiest subtask works, or waits for the next vertex to take its records.
-watermark: how far event time is behind the clock. Behind a mini-batch that follows the clock there is none.
+Into a source no records are counted: – is unknown, never 0.
 fed by: how records are shared out. FORWARD: to the subtask of the same number. HASH: by key. REBALANCE: in turn.
+Behind a mini-batch that follows the clock there is no watermark.
 A checkpoint's vertex: sync stops it, async does not; align: waiting for slower inputs; delay: until its barrier came.
-in Iceberg: how many tables have a snapshot that was committed with this checkpoint.
-Settings that look like secrets are not shown. – is unknown.
 """
     DEFAULT_CSS = """
     FlinkScreen #flink-job { height: auto; padding: 0 1; background: $surface; }
@@ -103,6 +101,10 @@ Settings that look like secrets are not shown. – is unknown.
         """With much room details stand beside their list."""
         super().on_resize(event)
         self.set_class(event.size.width >= SPLIT_WIDTH, "-split")
+
+    def chosen_panels(self) -> list[str]:
+        """The pane that is seen, whatever of it has the focus."""
+        return [str(self.pane.id)]
 
     # --- the way of the data
 

@@ -17,7 +17,7 @@ from textual.widgets import DataTable, Static
 from tui.core.sources import Source
 from tui.core.store import State
 from tui.ports import LakeDetailPort
-from tui.view import registry
+from tui.view import explained, registry
 from tui.view.lake.cards import TableCards
 from tui.view.lake.look import TABLES, Look, Sight, banner
 from tui.view.lake.panes import PANES, LakeTable, Pane, SnapshotsPane, Wanted
@@ -49,13 +49,10 @@ class IcebergScreen(CockpitScreen):
         Command("lake_back", "escape", "screen.back", "back", "close the snapshot, or go back", palette=False),
     )
     BINDINGS: ClassVar[list[BindingType]] = list(registry.bindings(OWN))
+    PANELS = explained.ICEBERG
     ABOUT = """
-records: rows in data files; those that delete files take away again are counted too. 120 +4: 4 of them are new.
-ckpt, job: the checkpoint and the job that committed the snapshot, the same as in Flink.
-A snapshot's changes: against its parent; candles by key, ~ corrected with each value before → after.
-position deletes take away a row by its place in a file, equality deletes every older row with a key.
-Files: a file is small below three quarters of the target size, which is Iceberg's own rule for rewriting.
-Data: the newest candles of the symbol ([ ] change it), or the newest rows. Times are local.
+records 120 +4: 4 of them are new. Times are local.
+~ before a change: a corrected candle, each value before → after.
 As of: the table as it was then. Nothing is changed by looking; N goes back to now.
 shift+left and shift+right move a table that is wider than the screen.
 """
@@ -97,6 +94,10 @@ shift+left and shift+right move a table that is wider than the screen.
     def opened(self) -> int | None:
         """The snapshot whose changes are on the screen."""
         return self._look.detail if self._tab == SnapshotsPane.NAME else None
+
+    def chosen_panels(self) -> list[str]:
+        """The pane that is seen, whatever of it has the focus."""
+        return [str(self.pane.id)]
 
     # --- the way of the data
 

@@ -17,8 +17,8 @@ from textual.widgets import DataTable, Static
 from tui.core.sources import Source
 from tui.core.store import State
 from tui.model.kafka import BrowseFrom, ConsumerGroup, MessagePage, MessageQuery, Start
+from tui.view import explained, registry, typed
 from tui.view import format as fmt
-from tui.view import registry, typed
 from tui.view.registry import Command
 from tui.view.screens.ask import Ask
 from tui.view.screens.base import CockpitScreen
@@ -52,13 +52,11 @@ class KafkaScreen(CockpitScreen):
         Command("kafka_clear", "escape", "screen.clear", "clear", "close the message, then clear filters", rank=1),
     )
     BINDINGS: ClassVar[list[BindingType]] = registry.bindings(OWN)
+    PANELS = explained.KAFKA
     ABOUT = """
-com.lag: messages between the group's committed offset and the high watermark; it falls with each checkpoint.
-read lag: messages that the job has not read yet. in/s, out/s: written, and read by the job, over the last 10 s.
-ETA: time until the job has read all. lag trend: com.lag over the last readings. messages: high minus low.
-in sync: replicas that hold all messages. – is unknown.
-enter on a partition shows its messages only; on a message the whole message. Moving up holds the tail, T follows
-it again. ✗ marks what is no trade and says why; only the job can tell which trade comes too late.
+lag trend: com.lag over the last readings. – is unknown, never 0.
+enter on a partition shows its messages only; on a message the whole message.
+Moving up holds the tail, T follows it again.
 """
     DEFAULT_CSS = """
     KafkaScreen .box {
@@ -112,8 +110,8 @@ it again. ✗ marks what is no trade and says why; only the job can tell which t
                 yield MessageDetail(id="message-detail")
 
     def on_mount(self) -> None:
-        """The messages have the focus."""
-        self.query_one(MessageList).focus()
+        """The messages have the focus, unless the program ends before they are there."""
+        self.query(MessageList).focus()
 
     # --- what is fetched
 

@@ -16,8 +16,8 @@ from tui.core.sources import Source
 from tui.core.store import State
 from tui.model.logs import Level, LogChunk, LogCursor, LogInfo, LogLine
 from tui.ports import LogPort
+from tui.view import explained, registry
 from tui.view import format as fmt
-from tui.view import registry
 from tui.view.registry import Command
 from tui.view.screens.base import CockpitScreen
 from tui.view.widgets import border
@@ -52,9 +52,9 @@ class LogsScreen(CockpitScreen):
         Command("log_back", "escape", "screen.back", "back", "end the search, or go back", palette=False),
     )
     BINDINGS: ClassVar[list[BindingType]] = list(registry.bindings(OWN))
+    PANELS = explained.LOGS
     ABOUT = """
 The end is followed while you are at it. Scroll up and the log stands still; end follows again.
-The newest 20,000 lines are kept; older ones are in the file that the title names.
 E, W before a line: its level. │ before a line: it goes on with the stack trace above it.
 >: the hit that n or N found. … at the edge: the line goes on; > or w shows it.
 ·: a control character.

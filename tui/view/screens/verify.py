@@ -22,8 +22,8 @@ from tui.core.store import State
 from tui.core.verify import NAMES
 from tui.model.checks import Check, Report, VerifyRun
 from tui.model.errors import LakehouseError
+from tui.view import explained, registry
 from tui.view import format as fmt
-from tui.view import registry
 from tui.view.registry import Command
 from tui.view.screens.base import CockpitScreen
 from tui.view.verification import Verification
@@ -85,6 +85,7 @@ class VerifyScreen(CockpitScreen):
         Command("verify_back", "escape", "screen.back", "back", "close the path, or go back", palette=False),
     )
     BINDINGS: ClassVar[list[BindingType]] = registry.bindings(OWN)
+    PANELS = explained.VERIFY
     ABOUT = "\n".join(("", *(f"{name}: {meaning}" for name, meaning in MEANINGS.items()), ""))
 
     class Saved(Message):

@@ -96,8 +96,8 @@ class Pane(Vertical):
         return self.query_one(self.LIST_FOCUS).has_focus
 
     def focus_list(self) -> None:
-        """The keys go to the list, or to what is open."""
-        self.query_one(self.DETAIL_FOCUS if self.opened and self.DETAIL_FOCUS else self.LIST_FOCUS).focus()
+        """The keys go to the list, or to what is open; to nothing where the program ends before they are there."""
+        self.query(self.DETAIL_FOCUS if self.opened and self.DETAIL_FOCUS else self.LIST_FOCUS).focus()
 
     def note(self, lines: Sequence[Text]) -> None:
         """What is said above the list."""

@@ -36,7 +36,8 @@ class Panel(Widget):
 
     TITLE: ClassVar[str] = ""
     SOURCES: ClassVar[tuple[str, ...]] = ()
-    can_focus = False
+    can_focus = True
+    """Chosen by tab or by click: the help then begins with it."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
