@@ -1,7 +1,7 @@
 """Draws `docs/reliability.md` from what the fault suite reported: `uv run python docs/reliability.py FILE...`.
 
 A FILE has one JSON line a run, as `pytest -m faults --report FILE` writes them; a seed that is there twice counts as it
-went last.
+went last. Lines of `tests/faults/test_kills.py` go into the same files.
 """
 
 from __future__ import annotations
@@ -43,20 +43,35 @@ not be exact until the test puts the checkpoint back; the time counts from there
 """
 
 
+KILLS = """\
+The dashboard, in a terminal over the running stack, and the supervisor get SIGKILL at a random moment of what they are
+amid (`uv run pytest -m faults tests/faults/test_kills.py --kills N --report FILE`). A kill is **clean** if the
+dashboard leaves no process, not even the client that submits a job, and takes none of the stack along; if nothing of
+the stack outlives the supervisor, the command under way says no more than a sentence, and the next `up` makes
+everything ready; and if no process of the home runs afterwards that its supervisor has not started.
+"""
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest of `values` that at least `share` of them are not above."""
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def read(paths: Iterable[Path]) -> list[dict[str, Any]]:
-    """Every run by its seed, as it went last."""
+    """Every run by its seed, as it went last; then every kill likewise."""
     lines = [line for path in paths for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    runs = {run["seed"]: run for run in map(json.loads, lines)}
-    return [runs[seed] for seed in sorted(runs)]
+    found = {_key(run): run for run in map(json.loads, lines)}
+    return [found[key] for key in sorted(found)]
 
 
-def page(runs: Sequence[dict[str, Any]]) -> str:
+def _key(line: dict[str, Any]) -> tuple[str, int]:
+    """A run's seed, or who is killed the how manyth time."""
+    return ("", line["seed"]) if "seed" in line else (line["kill"], line["number"])
+
+
+def page(found: Sequence[dict[str, Any]]) -> str:
     """The whole text."""
+    runs = [line for line in found if "seed" in line]
     outcomes = Counter(run["outcome"] for run in runs)
     told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
     messages = sum(run["messages"] or 0 for run in last_of_each_pipeline(runs))
@@ -64,7 +79,21 @@ def page(runs: Sequence[dict[str, Any]]) -> str:
     parts = [HEAD, "## Result", ""]
     parts += [f"{len(runs)} runs, {faults} faults, {messages:,} messages: **{told}**.{machine(runs)}", ""]
     parts += [*table(runs), "", NOTES]
-    return "\n".join([*parts, *failures(runs)]).rstrip() + "\n"
+    parts += [*failures(runs), *killed([line for line in found if "kill" in line])]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def killed(kills: Sequence[dict[str, Any]]) -> list[str]:
+    """Who was killed amid what, how often, and how many of the kills were clean; what was wrong after the others."""
+    if not kills:
+        return []
+    lines = ["## Killed again and again", "", KILLS]
+    lines += ["| Killed | amid | times | of them clean |", "|---|---|---:|---:|"]
+    for who, moment in sorted({(kill["kill"], kill["moment"]) for kill in kills}):
+        own = [kill for kill in kills if (kill["kill"], kill["moment"]) == (who, moment)]
+        lines.append(f"| {who} | {moment} | {len(own)} | {sum(not kill['wrong'] for kill in own)} |")
+    bad = [f"- {k['kill']} {k['number']} ({k['moment']}): {'; '.join(k['wrong'])}" for k in kills if k["wrong"]]
+    return [*lines, "", *bad]
 
 
 def machine(runs: Sequence[dict[str, Any]]) -> str:

@@ -32,6 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--s3", default="s3proxy", choices=CHOICES["s3"], help="S3 server of the real stack")
     parser.addoption("--seed", type=int, default=1, help="first seed of the fault suite")
     parser.addoption("--runs", type=int, default=10, help="how many runs of the fault suite, each with the next seed")
+    parser.addoption(
+        "--kills", type=int, default=3, help="how often the fault suite kills the dashboard and the supervisor"
+    )
     parser.addoption("--report", type=Path, help="where the fault suite adds a JSON line a run")
 
 

@@ -13,6 +13,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         first, runs = metafunc.config.getoption("--seed"), metafunc.config.getoption("--runs")
         metafunc.parametrize("seed", range(first, first + runs))
+    if "kill" in metafunc.fixturenames:
+        metafunc.parametrize("kill", range(1, 1 + metafunc.config.getoption("--kills")))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from itertools import count, pairwise
 
 import pytest
 
+from tui.cli import keep
 from tui.core.control import Control, Submitted
 from tui.core.keeper import ATTEMPTS, Keeper
 from tui.model.errors import BusyError, LakehouseError, NotFoundError, UnavailableError
@@ -422,3 +424,13 @@ def test_a_wish_that_ends_while_its_job_is_brought_back_ends_that_job() -> None:
         cluster.control().submit(silent, lost=OLD)
     assert cluster.cancelled == [NEW]
     assert cluster.wished == Wish(OLD, False)
+
+
+def test_the_keepers_clock_follows_no_change_of_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: passed)
+    start = datetime(1999, 1, 1, tzinfo=UTC)
+    now = keep.steady(start)
+    assert now() == start
+    passed += 30
+    assert now() == start + timedelta(seconds=30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import socket
@@ -261,3 +262,20 @@ def test_telling_line(tmp_path: Path, text: str, expected: str | None) -> None:
 
 def test_properties_are_latin_1_with_escapes() -> None:
     assert properties({"log.dirs": "/h/my höme €😀\\x"}) == "log.dirs=/h/my h\\u00f6me \\u20ac\\ud83d\\ude00\\\\x\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.ENOSPC, r"cannot be written \(No space left on device: /x\); free some space"),
+        (errno.EROFS, r"cannot be written \(Read-only file system: /x\); make it writable, or set LAKEHOUSE_HOME"),
+    ],
+)
+def test_a_home_that_cannot_be_written_amid_a_change_is_said(layout: Layout, number: int, told: str) -> None:
+    with pytest.raises(LakehouseError, match=told), layout.lock(lambda: None):
+        raise OSError(number, os.strerror(number), "/x")
+
+
+def test_other_errors_amid_a_change_are_not_about_the_disk(layout: Layout) -> None:
+    with pytest.raises(ConnectionRefusedError), layout.lock(lambda: None):
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "refused")

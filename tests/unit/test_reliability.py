@@ -65,3 +65,21 @@ def test_messages_of_a_pipeline_are_counted_once() -> None:
 @pytest.mark.parametrize(("share", "value"), [(0.5, 10), (0.95, 19), (1.0, 20), (0.0, 1)])
 def test_percentiles_are_values_that_were_there(share: float, value: int) -> None:
     assert reliability.percentile(range(1, 21), share) == value
+
+
+def test_kills_are_counted_by_who_and_amid_what_and_those_that_were_not_clean_are_told(tmp_path: Path) -> None:
+    def kill(who: str, number: int, moment: str, *wrong: str) -> str:
+        return json.dumps({"kill": who, "number": number, "moment": moment, "wrong": wrong})
+
+    report = tmp_path / "report"
+    lines = [kill("supervisor", 1, "up"), kill("dashboard", 1, "start", "left: 7"), kill("dashboard", 2, "start")]
+    report.write_text("\n".join([*lines, json.dumps(run(1, "s3 killed")), kill("supervisor", 1, "up", "gone", "late")]))
+    told = reliability.page(reliability.read([report])).splitlines()
+    assert "1 runs, 1 faults, 100 messages: **1 exact**." in told
+    assert told[-5:] == [
+        "| dashboard | start | 2 | 1 |",
+        "| supervisor | up | 1 | 0 |",
+        "",
+        "- dashboard 1 (start): left: 7",
+        "- supervisor 1 (up): gone; late",
+    ]

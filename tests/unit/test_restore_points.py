@@ -11,7 +11,7 @@ from typing import Literal
 import pytest
 
 from tui.model.errors import LakehouseError
-from tui.model.flink import RestorePoint
+from tui.model.flink import Lineage, RestorePoint
 from tui.stack.restore_points import HEADER_BYTES, TAIL_BYTES, LineageFile, find, flink_uri, point
 
 PAYLOADS = Path(__file__).parent.parent / "payloads"
@@ -100,3 +100,12 @@ def test_a_record_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "flink").write_text("a file where a folder should be")
     with pytest.raises(LakehouseError, match="cannot be written"):
         LineageFile(tmp_path / "flink" / "lineage.jsonl").append("a", None)
+
+
+def test_a_line_cut_short_costs_no_other_line(tmp_path: Path) -> None:
+    path = tmp_path / "lineage.jsonl"
+    path.write_text('{"job": "lost", "par')
+    for job in ("a", "b"):
+        LineageFile(path).append(job, None)
+    assert LineageFile(path).read() == Lineage({"a": None, "b": None})
+    assert len(path.read_text().splitlines()) == 3

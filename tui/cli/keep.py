@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from tui import bootstrap
 from tui.core.control import Control
@@ -28,6 +29,12 @@ def control(settings: Settings, wish: Wish | None) -> Control:
     return bootstrap.control(settings if wish is None else with_pipeline(settings, wish.pipeline))
 
 
+def steady(start: datetime) -> Callable[[], datetime]:
+    """A clock that reads `start` now, goes on by itself, and follows no change of the machine's: pauses end in time."""
+    began = time.monotonic()
+    return lambda: start + timedelta(seconds=time.monotonic() - began)
+
+
 def main() -> None:
     """Look again and again, until the supervisor ends it; then a submission under way ends too."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -41,7 +48,7 @@ def main() -> None:
         control=lambda wish: control(settings, wish),
         tell=file.write,
         say=say,
-        now=lambda: datetime.now(UTC),
+        now=steady(datetime.now(UTC)),
         adopts=settings.backend == "compose",  # whose jobs are also started by `flink run` in a container
     )
     say("watches")

@@ -117,7 +117,7 @@ class LineageFile:
         return Lineage(parents)
 
     def append(self, job_id: str, point: RestorePoint | None) -> None:
-        """Record that `job_id` started from `point` (`None`: from the beginning)."""
+        """Record that `job_id` started from `point` (`None`: from the beginning), below a line that was cut short."""
         entry = {
             "job": job_id,
             "parent": point.job_id if point else None,
@@ -126,8 +126,10 @@ class LineageFile:
         }
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(entry) + "\n")
+            with self._path.open("a+b") as stream:
+                stream.seek(max(0, stream.seek(0, os.SEEK_END) - 1))
+                cut_short = stream.read() not in (b"", b"\n")
+                stream.write(b"\n" * cut_short + json.dumps(entry).encode() + b"\n")
         except OSError as error:
             raise LakehouseError(
                 f"Job {job_id} runs, but {self._path} cannot be written ({error.strerror}); "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -18,6 +19,9 @@ SOCKET_PATH_MAX = 90
 """Bytes a unix socket's path may have: the system allows 104 to 108, supervisord adds its pid while it binds."""
 _SEPARATORS = frozenset(",:|\\\n\r")
 """Kafka, Flink and Java separate paths by these and know no way around it."""
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NOT_WRITABLE = _FULL | {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +101,30 @@ class Layout:
 
     @contextmanager
     def lock(self, on_wait: Callable[[], None]) -> Iterator[None]:
-        """Hold the home for one change at a time; calls `on_wait` if another command holds it now."""
-        path = self.run / "lock"
-        with path.open("w") as handle:
+        """Hold the home for one change at a time; calls `on_wait` if another command holds it now.
+
+        Raises `LakehouseError` where the home cannot be written, now or amid the change.
+        """
+        with self._writing(), (self.run / "lock").open("w") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 on_wait()
                 fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _NOT_WRITABLE:
+                raise
+            where = f": {error.filename}" if error.filename else ""
+            advice = "free some space" if error.errno in _FULL else "make it writable, or set LAKEHOUSE_HOME"
+            raise LakehouseError(
+                f"The home {self.home} cannot be written ({error.strerror}{where}); {advice}, then try again."
+            ) from None
 
     def delete_data(self) -> None:
         """Delete `data`; where it or a service's folder is a link, empty its target and keep both.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,9 @@ class Prober:
                 detail = flink.probe_jobmanager(self.settings, timeout_s)
             case _:
                 detail = flink.probe_taskmanager(self.settings, pid, timeout_s)
-        self._marker(name).write_text(str(pid), encoding="utf-8")
+        if self._ready_pid(name) != pid:
+            with suppress(OSError):  # a full disk or a read-only home does not make a service unready
+                self._marker(name).write_text(str(pid), encoding="utf-8")
         return detail
 
     def services(self, programs: dict[str, ProgramState], timeout_s: float = PROBE_S) -> tuple[Service, ...]:

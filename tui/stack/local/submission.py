@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ from tui.model.errors import LakehouseError
 from tui.model.stack import Progress
 from tui.ports import ProgressSink
 from tui.stack import submitting
-from tui.stack.local import processes
+from tui.stack.local import processes, tied
 
 _TIMEOUT_S = 120.0
 HIDDEN = "•••"
@@ -31,11 +33,12 @@ def run(
 
     The client holds `lock`, a file descriptor, as long as it lives.
 
-    Raises `LakehouseError` with the reason; whatever ends the wait ends the client and its Java.
+    Raises `LakehouseError` with the reason; whatever ends the wait, even SIGKILL, ends the client, and its Java with it
+    (PyFlink's gateway ends at the end of its input): a job that nobody has recorded is not started.
     """
     with log.open("w", encoding="utf-8") as stream:
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-I", "-S", tied.__file__, str(os.getpid()), *command],
             env=dict(environment),
             stdout=stream,
             stderr=subprocess.STDOUT,
