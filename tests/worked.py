@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
@@ -31,6 +31,18 @@ class Candle:
     window_end: datetime
     open_price: float
     close_price: float
+
+
+def candles_of(trades: list[Trade]) -> list[Candle]:
+    """The candles that these trades make; first and last by (`ts`, partition, offset)."""
+    minutes: dict[tuple[str, int], list[Trade]] = {}
+    for t in sorted(trades, key=lambda t: (t.ts, t.kafka_partition, t.kafka_offset)):
+        minutes.setdefault((t.symbol, t.ts // 60_000), []).append(t)
+    found = []
+    for (symbol, minute), own in minutes.items():
+        start = datetime.fromtimestamp(minute * 60, UTC)
+        found.append(Candle(symbol, start, start + timedelta(minutes=1), own[0].price, own[-1].price))
+    return found
 
 
 def expected(trades: list[Trade], candles: list[Candle]) -> dict[str, list[tuple[object, ...]]]:

@@ -14,7 +14,7 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
 
-from tests.worked import Candle, Trade, expected
+from tests.worked import Trade, candles_of, expected
 from tui.clients.lake import LakeClient
 from tui.clients.query import QueryEngine
 from tui.clients.query.text import as_duckdb
@@ -43,14 +43,10 @@ def trades(lake: LakeClient) -> list[Trade]:
     return [Trade(**row) for batch in lake.scan("raw_trades") for row in batch.to_pylist()]
 
 
-def candles(lake: LakeClient) -> list[Candle]:
-    return [Candle(c.symbol, c.window_start, c.window_end, c.open_price, c.close_price) for c in lake.candles().candles]
-
-
 @pytest.mark.parametrize("name", ["vwap", "top_movers", "gaps", "late_trades"])
 def test_a_worked_query_says_what_python_computes(engine: QueryEngine, lake: LakeClient, name: str) -> None:
     worked = {w.name: w for w in QueryNotes(None).worked()}
-    wanted = expected(trades(lake), candles(lake))[name]
+    wanted = expected(trades(lake), candles_of(trades(lake)))[name]
     assert wanted or name == "gaps"
     assert list(engine.run(worked[name].sql, 1000).rows) == wanted
 
