@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -162,6 +164,23 @@ def test_a_query_without_end_is_cancelled(engine: QueryEngine) -> None:
         thread.join(0.1)
     assert [type(f) for f in failures] == [CancelledError]
     assert engine.run("SELECT 1", 1).rows == ((1,),)
+
+
+def test_a_process_ends_in_peace_while_a_query_runs(tmp_path: Path) -> None:
+    code = (
+        "import threading, time\n"
+        "from tui.clients.lake import LakeClient\n"
+        "from tui.clients.query import QueryEngine\n"
+        f"engine = QueryEngine(LakeClient({str(tmp_path)!r}, 'x'))\n"
+        "def ask():\n"
+        f"    try: engine.run({ENDLESS!r}, 10)\n"
+        "    except Exception: pass\n"
+        "threading.Thread(target=ask, daemon=True).start()\n"
+        "while not engine.running: time.sleep(0.01)\n"
+        "time.sleep(0.5)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_whole_answer_is_exported(engine: QueryEngine, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import re
 import threading
 import time
@@ -28,6 +29,7 @@ TABLES = ("raw_trades", "agg_1m", "bad_trades")
 MEMORY = "1GB"
 """What DuckDB may take for one query; beyond it the query ends with a sentence."""
 _BATCH_ROWS = 8_192
+_END_S = 3.0
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
@@ -55,6 +57,7 @@ class QueryEngine:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._watch: Watch | None = None
         self._pinned: tuple[QueryAnswer, Mapping[str, TableMetadata]] | None = None
+        atexit.register(self._end)
 
     def run(self, sql: str, limit: int) -> QueryAnswer:
         """The first `limit` rows that the query answers.
@@ -78,6 +81,13 @@ class QueryEngine:
             )
         self._pinned = (answer, {name: m for name, m in found.items() if not isinstance(m, NotFoundError)})
         return answer
+
+    def _end(self) -> None:
+        """Before the interpreter ends, its query has to: DuckDB's threads would abort the process."""
+        deadline = time.monotonic() + _END_S
+        while self.running and time.monotonic() < deadline:
+            self.cancel()
+            time.sleep(0.02)
 
     def export(self, answer: QueryAnswer, path: str, *, overwrite: bool = False) -> Exported:
         """Write the whole answer, of the same snapshots, to a file that ends with .csv or .parquet.
