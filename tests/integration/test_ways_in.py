@@ -113,7 +113,7 @@ def test_worked_queries_say_the_same_in_flinks_sql_client_and_on_the_sql_screen(
     script = tmp_path / "worked.sql"
     script.write_text("\n".join(w.sql for w in worked))
     argv, environment = sql_client.command(lab.settings, script)
-    done = run(list(argv), env=environment)
+    done = run(list(argv), timeout_s=480, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ERROR" not in done.stdout, done.stdout
     lines = [[cell.strip() for cell in row.split("|")] for row in re.findall(r"^\|(.*)\|$", done.stdout, re.MULTILINE)]
