@@ -15,6 +15,7 @@ from tui.view.screens.flink import FlinkScreen
 from tui.view.screens.iceberg import IcebergScreen
 from tui.view.screens.kafka import KafkaScreen
 from tui.view.screens.logs import LogsScreen
+from tui.view.screens.sql import SqlScreen
 from tui.view.screens.verify import VerifyScreen
 
 PAGE = Path(__file__).with_name("reference.md")
@@ -24,6 +25,7 @@ OWN = {
     "Flink, `3`": FlinkScreen,
     "Iceberg, `4`": IcebergScreen,
     "Logs, `5`": LogsScreen,
+    "SQL, `6`": SqlScreen,
     "Verify, `v`": VerifyScreen,
 }
 ABOUT = {

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tui.clients.lake import LakeClient
     from tui.clients.lake.detail import LakeDetail
     from tui.clients.lake.front import LakeFront
+    from tui.clients.query import QueryEngine
     from tui.clients.recording_file import Recorder
     from tui.core.cockpit import Cockpit
     from tui.core.control import Control
@@ -123,6 +124,14 @@ def lake_detail(settings: Settings) -> LakeDetail:
 
 
 @lru_cache(maxsize=8)
+def query(settings: Settings, *, exports: bool = True) -> QueryEngine:
+    """SQL over the tables; DuckDB is loaded with the first query."""
+    from tui.clients.query import QueryEngine
+
+    return QueryEngine(clients(settings).lake, exports=exports)
+
+
+@lru_cache(maxsize=8)
 def control(settings: Settings) -> Control:
     """The actions on the job."""
     from tui.core.control import Control
@@ -220,6 +229,7 @@ def cockpit(settings: Settings, *, read_only: bool = False) -> Cockpit:
     from tui.core.actions import actions
     from tui.core.cockpit import Cockpit
     from tui.core.feeds import Feeds
+    from tui.stack.query_notes import QueryNotes
 
     feeds = Feeds(
         services=lambda: backend(settings).services(),
@@ -248,6 +258,8 @@ def cockpit(settings: Settings, *, read_only: bool = False) -> Cockpit:
         front=lambda: front(settings),
         live=lambda: live(settings),
         lake_detail=lambda: lake_detail(settings),
+        query=lambda: query(settings, exports=not read_only),
+        query_notes=QueryNotes(None if read_only else settings.home / "data" / "queries.json"),
         keys=dict(settings.keys),
         topic_port=lambda: topic(settings),
     )

@@ -20,6 +20,7 @@ from tui.model.kafka import ConsumerGroup, MessagePage, MessageQuery, PartitionD
 from tui.model.keeping import Wish
 from tui.model.live import Edges, Front, MinuteKey, TailBatch
 from tui.model.logs import LogChunk, LogCursor, LogInfo
+from tui.model.query import Exported, QueryAnswer, WorkedQuery
 from tui.model.stack import ProducerStatus, Progress, Service
 
 ProgressSink = Callable[[Progress], None]
@@ -167,6 +168,41 @@ class LakeDetailPort(Protocol):
 
     def candles_at(self, snapshot_id: int | None, symbol: str | None, limit: int) -> CandleSet:
         """The newest `limit` candles a symbol as the snapshot of `agg_1m` holds them."""
+
+
+class QueryPort(Protocol):
+    """Asks the tables in SQL: one query at a time, each over the newest snapshots; it changes nothing."""
+
+    def run(self, sql: str, limit: int) -> QueryAnswer:
+        """The first `limit` rows; raises `QueryError` with what is wrong, `CancelledError`, `BusyError`."""
+
+    def export(self, answer: QueryAnswer, path: str, *, overwrite: bool = False) -> Exported:
+        """Write the whole answer, of the same snapshots, to a .csv or .parquet file."""
+
+    def check_path(self, path: str, *, overwrite: bool = False) -> str:
+        """The absolute path that `export` would write; raises `UsageError`, `ThereError` for a file that is there."""
+
+    def cancel(self) -> None:
+        """End the query or export that runs."""
+
+    def rows_read(self) -> int:
+        """How many rows the running query has read of the tables."""
+
+    def columns(self) -> Mapping[str, tuple[str, ...]]:
+        """The columns of the tables that are there, by table."""
+
+
+class QueryNotesPort(Protocol):
+    """Queries to go back to."""
+
+    def history(self) -> tuple[str, ...]:
+        """What was asked, newest first, each once."""
+
+    def remember(self, sql: str) -> None:
+        """Put it first."""
+
+    def worked(self) -> tuple[WorkedQuery, ...]:
+        """The queries that come with the product."""
 
 
 class StackBackend(Protocol):

@@ -8,17 +8,21 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tests.integration.conftest import Lab, silent, until
 from tests.integration.test_demo import command, own_home
+from tests.worked import Trade, candles_of, expected
 from tui import bootstrap
 from tui.settings import Settings
 from tui.stack.local import flink, sql_client
 from tui.stack.local.layout import Layout
 from tui.stack.provision import provisioned
+from tui.stack.query_notes import QueryNotes
 
 __all__ = ["own_home"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,6 +84,59 @@ def test_verify_in_flinks_sql_client(lab: Lab, tmp_path: Path) -> None:
     for _, messages, distinct, lowest, highest, _ in ledger:
         assert int(messages) == int(distinct) == int(highest) + 1 - int(lowest)
     assert done.stdout.count("Empty set") == 2, done.stdout
+
+
+def test_worked_queries_say_the_same_in_flinks_sql_client_and_on_the_sql_screen(lab: Lab, tmp_path: Path) -> None:
+    options = {"rate": "0", "count": "3000", "seed": "5", "late": "0.05", "bad": "0.01"}
+    bootstrap.producer(lab.settings).start(options)
+    until(lambda: not bootstrap.producer(lab.settings).runs(), "all trades are sent", 30)
+    lab.control.submit(silent)
+    lab.committed(sum(p.high or 0 for p in lab.clients.kafka.lag().partitions))
+    lab.control.cancel()
+    lake = lab.clients.lake
+    trades = [Trade(**row) for batch in lake.scan("raw_trades") for row in batch.to_pylist()]
+    wanted = expected(trades, candles_of(trades))
+    meta = lake.metadata("agg_1m")
+    assert meta.current_id is not None
+    files = lake.files(meta, meta.current_id)
+    wanted["deletes"] = [
+        (kind, len(own), sum(f.records for f in own))
+        for n, kind in enumerate(("data", "position deletes", "equality deletes"))
+        if (own := [f for f in files if f.content == n])
+    ]
+    worked = QueryNotes(None).worked()
+    engine = bootstrap.query(lab.settings)
+    assert {w.name: list(engine.run(w.sql, 10_000).rows) for w in worked} == wanted
+    assert wanted["vwap"]
+    assert wanted["late_trades"]
+
+    script = tmp_path / "worked.sql"
+    script.write_text("\n".join(w.sql for w in worked))
+    argv, environment = sql_client.command(lab.settings, script)
+    done = run(list(argv), timeout_s=480, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ERROR" not in done.stdout, done.stdout
+    lines = [[cell.strip() for cell in row.split("|")] for row in re.findall(r"^\|(.*)\|$", done.stdout, re.MULTILINE)]
+    heads = [n for n, cells in enumerate(lines) if cells[0] in ("symbol", "kind")]
+    tables = [lines[a + 1 : b] for a, b in pairwise([*heads, len(lines)])]
+    said = {w.name: tables.pop(0) if wanted[w.name] else [] for w in worked}
+    assert said == {name: [[_as_flink_says(v) for v in row] for row in rows] for name, rows in wanted.items()}
+    assert done.stdout.count("Empty set") == sum(not rows for rows in wanted.values())
+
+
+def _as_flink_says(value: object) -> object:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}.000000"
+    return _Number(value) if isinstance(value, int | float) else value
+
+
+class _Number(float):
+    """A number that is equal to its text, in whatever form."""
+
+    def __eq__(self, other: object) -> bool:
+        return float(self) == float(other)  # type: ignore[arg-type]
+
+    __hash__ = float.__hash__
 
 
 def test_flink_run_submits_the_same_job(lab: Lab) -> None:

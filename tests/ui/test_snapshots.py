@@ -17,12 +17,13 @@ from tests.ui.test_iceberg_screen import Lake
 from tests.ui.test_kafka_screen import Topic
 from tests.ui.test_logs_screen import FakeLogs
 from tests.ui.test_verify_screen import Checks
-from tui.model.errors import NotFoundError, UnavailableError
+from tui.model.errors import LakehouseError, NotFoundError, UnavailableError
 from tui.model.logs import Level
+from tui.model.query import QueryAnswer, QueryColumn, Sighting
 from tui.model.stack import ServiceState
 from tui.view.app import LakehouseApp
 
-KEYS = {"dashboard": "1", "kafka": "2", "flink": "3", "iceberg": "4", "logs": "5", "verify": "v"}
+KEYS = {"dashboard": "1", "kafka": "2", "flink": "3", "iceberg": "4", "logs": "5", "sql": "6", "verify": "v"}
 STATES = ("healthy", "empty", "stale", "failing", "tiny")
 SIZES = {"tiny": (50, 12)}
 AWAY = UnavailableError("It does not answer within 5 s.")
@@ -42,8 +43,30 @@ def ports(state: str) -> dict[str, Any]:
         checks.failing = {"ledger": "of 1,200 offsets 3 are missing"}
         topic.failure = lake.failure = AWAY
     checks.let(100)
-    details = {"flink_detail": lambda: flink, "lake_detail": lambda: lake}
+    query = Query(lake.failure)
+    details = {"flink_detail": lambda: flink, "lake_detail": lambda: lake, "query": lambda: query}
     return {"topic_port": lambda: topic, "logs": lambda: logs, "verify": checks, **details}
+
+
+class Query:
+    """Answers of always the same size and time: `QueryPort`; it fails with `failure` while that is set."""
+
+    def __init__(self, failure: LakehouseError | None) -> None:
+        self.failure = failure
+
+    def run(self, sql: str, limit: int) -> QueryAnswer:
+        if self.failure is not None:
+            raise self.failure
+        columns = (QueryColumn("symbol", "string"), QueryColumn("window_start", "timestamp"), QueryColumn("n", "int64"))
+        rows = tuple(("BTCUSDT" if n % 3 else None, ago(60 * n), 40 * n) for n in range(30))
+        seen = (Sighting("agg_1m", 7_000_000_000_000_000_015, ago(24)),)
+        return QueryAnswer(sql, columns, rows, 30, True, ago(0), 0.12, 300, seen)
+
+    def rows_read(self) -> int:
+        return 0
+
+    def columns(self) -> dict[str, tuple[str, ...]]:
+        return {"agg_1m": ("symbol", "window_start")}
 
 
 def prepare(fake: Fake, state: str) -> None:
@@ -73,6 +96,11 @@ async def test_screens(fake: Fake, snapshot: SnapshotAssertion, screen: str, sta
         await settled(pilot, fake)
         await pilot.press(KEYS[screen])
         await settled(pilot, fake)
+        if screen == "sql" and state != "tiny":
+            await pilot.press("f5")
+            words = "! " if state in ("empty", "failing") else "there are more"
+            await until(pilot, lambda: words in screen_text(app), "an answer, or why there is none")
+            await settled(pilot, fake)
         if screen == "verify" and state != "tiny":
             await until(pilot, lambda: re.search(r"8 checks (passed|failed)", screen_text(app)), "every check is done")
             await settled(pilot, fake)

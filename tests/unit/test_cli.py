@@ -33,7 +33,7 @@ def test_help_loads_neither_textual_nor_pyarrow_nor_any_client() -> None:
         "import sys, tui.cli\n"
         "try: tui.cli.run(['--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = {'textual', 'pyarrow', 'pyiceberg', 'confluent_kafka', 'requests', 'rich', 'supervisor'}\n"
+        "heavy = {'textual', 'pyarrow', 'pyiceberg', 'confluent_kafka', 'requests', 'rich', 'supervisor', 'duckdb'}\n"
         "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)

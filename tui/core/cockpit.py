@@ -10,7 +10,7 @@ from tui.core.actions import Action
 from tui.core.live import LiveCandles
 from tui.core.sources import Source
 from tui.model.checks import Check
-from tui.ports import FlinkDetailPort, FrontPort, LakeDetailPort, LogPort, TopicPort
+from tui.ports import FlinkDetailPort, FrontPort, LakeDetailPort, LogPort, QueryNotesPort, QueryPort, TopicPort
 
 Report = Callable[[BaseException], str]
 """Takes note of an unexpected error and returns a sentence about it for the screen."""
@@ -44,6 +44,8 @@ class Cockpit:
     front: Callable[[], FrontPort] | None = None
     live: Callable[[], LiveCandles] | None = None
     lake_detail: Callable[[], LakeDetailPort] | None = None
+    query: Callable[[], QueryPort] | None = None
+    query_notes: QueryNotesPort | None = None
     keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def sources_for(self, symbol: str) -> Mapping[str, Source]:

@@ -36,6 +36,7 @@ from tui.view.screens.iceberg import IcebergScreen
 from tui.view.screens.kafka import KafkaScreen
 from tui.view.screens.logs import LogsScreen
 from tui.view.screens.palette import Palette
+from tui.view.screens.sql import SqlScreen
 from tui.view.screens.verify import VerifyScreen
 from tui.view.tape import Tape
 from tui.view.widgets.header import Facts
@@ -55,6 +56,7 @@ SCREENS: dict[str, type[CockpitScreen]] = {
     "flink": FlinkScreen,
     "iceberg": IcebergScreen,
     "logs": LogsScreen,
+    "sql": SqlScreen,
     "verify": VerifyScreen,
 }
 

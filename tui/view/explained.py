@@ -180,7 +180,7 @@ FLINK = (
             "These are the settings as JobManager and job report them, not those of a file.",
             "Values of settings that look like secrets are not shown.",
         ),
-        ((SQL_LAB, 3),),
+        ((ICEBERG_LAB, 5),),
     ),
     Explained(
         "flink-taskmanagers",
@@ -191,7 +191,7 @@ FLINK = (
             "Memory and processor are what the TaskManager's Java process measures of itself, and the heartbeat's age "
             "is the JobManager's clock.",
         ),
-        ((SQL_LAB, 3),),
+        ((ICEBERG_LAB, 5),),
     ),
 )
 ICEBERG = (
@@ -258,6 +258,28 @@ LOGS = (
             "A level is the one that the line itself names, and a stack trace has the level of the line above it.",
         ),
         ((PIPELINE_LAB, 5),),
+    ),
+)
+SQL = (
+    Explained(
+        "sql-editor",
+        "The query",
+        (
+            "DuckDB asks each table as it was at one snapshot, the newest when the query began, with every delete file "
+            "applied by this product's own reader.",
+            "Only the columns that the query needs are read, and nothing can be written or reached outside.",
+        ),
+        ((ICEBERG_LAB, 5),),
+    ),
+    Explained(
+        "sql-answer",
+        "The answer",
+        (
+            "The lower border names the snapshot of each table and when it was committed: the answer stays of that "
+            "moment, and is dimmed as soon as a newer snapshot is known.",
+            "More rows than the limit are cut and said to be there; an export has all of them.",
+        ),
+        ((ICEBERG_LAB, 2),),
     ),
 )
 VERIFY = (

@@ -80,6 +80,7 @@ SCREENS = (
     Command("flink", "3", "go('flink')", "flink", "job graph, checkpoints, exceptions, TaskManagers", "Screens", 20),
     Command("iceberg", "4", "go('iceberg')", "iceberg", "tables, snapshots, files, time travel", "Screens", 20),
     Command("logs", "5", "go('logs')", "logs", "every service's log, live", "Screens", 20),
+    Command("sql", "6", "go('sql')", "sql", "ask the tables in SQL", "Screens", 20),
     Command("verify", "v", "verify", "verify", "prove that what came out is what went in", "Screens", 6),
 )
 ACTIONS = (
