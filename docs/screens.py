@@ -8,6 +8,7 @@ from tui.view import registry
 from tui.view.app import SCREENS
 from tui.view.explained import Explained
 from tui.view.screens.base import CockpitScreen
+from tui.view.screens.sql import SqlScreen
 
 PAGE = Path(__file__).with_name("screens.md")
 
@@ -23,7 +24,8 @@ def page() -> str:
     ]
     keys = {c.id: c.shown_key for c in registry.SCREENS}
     for name, screen in SCREENS.items():
-        lines += [f"## {name.capitalize()}, `{keys[name]}`", ""]
+        title = name.upper() if name == SqlScreen.NAME else name.capitalize()
+        lines += [f"## {title}, `{keys[name]}`", ""]
         for panel in screen.PANELS:
             lines += _panel(panel)
         lines += _words(screen)
