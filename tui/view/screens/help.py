@@ -78,8 +78,9 @@ def _keys(text: Text, group: str, commands: Sequence[Command]) -> None:
     if not commands:
         return
     text.append(f"{group}\n", style="bold underline")
-    for c in commands:
-        keys = " ".join(shown(key) for key in c.keys.split(",") if key) or "palette"
-        text.append(f"  {keys:<10}", style="bold")
+    keys = [" ".join(shown(key) for key in c.keys.split(",") if key) or "palette" for c in commands]
+    width = max(10, *(len(words) + 2 for words in keys))
+    for words, c in zip(keys, commands, strict=True):
+        text.append(f"  {words:<{width}}", style="bold")
         text.append(f"{c.help}\n")
     text.append("\n")

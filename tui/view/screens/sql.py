@@ -68,10 +68,10 @@ While the editor has the focus, letters are its own: esc gives the keys back.
 """
     DEFAULT_CSS = """
     SqlScreen #sql-editor {
-        height: 7; border: round $secondary 60%; border-title-color: $primary; border-title-style: bold;
+        height: auto; min-height: 5; max-height: 45%;
+        border: round $secondary 60%; border-title-color: $primary; border-title-style: bold;
         border-subtitle-color: $foreground 80%; background: $background; padding: 0;
     }
-    SqlScreen.-tall #sql-editor { height: 14; }
     SqlScreen #sql-editor:focus { border: round $primary; }
     SqlScreen #sql-note { height: auto; max-height: 4; padding: 0 1; display: none; }
     SqlScreen #sql-note.-bad { color: $error; text-style: bold; }
