@@ -1,4 +1,6 @@
-"""Draws `docs/reliability.md` from what the fault suite reported: `uv run python docs/reliability.py FILE...`.
+"""Adds what the fault suite reported to `docs/reliability.jsonl`, and draws `docs/reliability.md` from all of it.
+
+    uv run python docs/reliability.py [FILE...]
 
 A FILE has one JSON line a run, as `pytest -m faults --report FILE` writes them; a seed that is there twice counts as it
 went last. Lines of `tests/faults/test_kills.py` go into the same files.
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 TARGET = Path(__file__).with_name("reliability.md")
+RUNS = Path(__file__).with_name("reliability.jsonl")
 HEAD = """\
 # What the lakehouse survives
 
@@ -141,6 +144,6 @@ def failures(runs: Sequence[dict[str, Any]]) -> list[str]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    TARGET.write_text(page(read(map(Path, sys.argv[1:]))), encoding="utf-8")
+    found = read([RUNS, *map(Path, sys.argv[1:])])
+    RUNS.write_text("".join(f"{json.dumps(line)}\n" for line in found), encoding="utf-8")
+    TARGET.write_text(page(found), encoding="utf-8")

@@ -83,3 +83,7 @@ def test_kills_are_counted_by_who_and_amid_what_and_those_that_were_not_clean_ar
         "- dashboard 1 (start): left: 7",
         "- supervisor 1 (up): gone; late",
     ]
+
+
+def test_the_page_is_what_the_kept_runs_say() -> None:
+    assert reliability.TARGET.read_text(encoding="utf-8") == reliability.page(reliability.read([reliability.RUNS]))
