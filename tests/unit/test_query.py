@@ -79,6 +79,8 @@ def test_an_answer_tells_its_snapshot_and_what_was_left_out(engine: QueryEngine,
     assert (seen.table, seen.snapshot_id) == ("raw_trades", lake.history("raw_trades").current_id)
     assert seen.committed_at is not None
     assert answer.rows_read == ROWS
+    (of_files,) = engine.run("SELECT COUNT(*) FROM `raw_trades$files`", 10).sightings
+    assert of_files == seen
     whole = engine.run("SELECT symbol FROM raw_trades", ROWS)
     assert (len(whole.rows), whole.more) == (ROWS, False)
 

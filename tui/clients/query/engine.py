@@ -29,7 +29,7 @@ TABLES = ("raw_trades", "agg_1m", "bad_trades")
 MEMORY = "1GB"
 """What DuckDB may take for one query; beyond it the query ends with a sentence."""
 _BATCH_ROWS = 8_192
-_END_S = 3.0
+_END_S = 10.0
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
@@ -169,8 +169,9 @@ class QueryEngine:
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             raise _reason(error, watch, sql, found) from None
         finally:
-            self._watch = self._connection = None
+            self._connection = None
             connection.close()
+            self._watch = None  # only now is nothing of DuckDB's under way, see `_end`
             self._lock.release()
 
     def _offer(
@@ -190,6 +191,7 @@ class QueryEngine:
             for suffix, made in (("$snapshots", snapshots_table), ("$files", lambda m: files_table(self._lake, m))):
                 if f"{name}{suffix}" in text.lower():
                     connection.register(f"{name}{suffix}", made(meta))
+                    watch.sees(name, meta)
 
 
 def _allowed(text: str, sql: str) -> None:

@@ -27,6 +27,13 @@ class Watch:
         self.failure: BaseException | None = None
         self.cancelled = threading.Event()
 
+    def sees(self, name: str, meta: TableMetadata) -> None:
+        """Note that the table, or what is known of its snapshots and files, is read as of its newest snapshot."""
+        current = meta.current
+        self.sightings[name] = Sighting(
+            name, current.id if current else None, current.committed_at if current else None
+        )
+
     def check(self) -> None:
         """Raise `CancelledError` once the query is to end."""
         if self.cancelled.is_set():
@@ -65,10 +72,7 @@ class Relation(ds.Dataset):  # type: ignore[misc]
 
     def scanner(self, columns: Sequence[str] | None = None, filter: Any = None, **_: Any) -> _Scanner:  # noqa: A002
         """One pass over it."""
-        current = self._meta.current
-        self._watch.sightings[self._name] = Sighting(
-            self._name, current.id if current else None, current.committed_at if current else None
-        )
+        self._watch.sees(self._name, self._meta)
         names = list(self._schema.names) if columns is None else list(columns)
         return _Scanner(pa.schema([self._schema.field(n) for n in names]), lambda: self._rows(names, filter))
 

@@ -27,7 +27,8 @@ class Pick(Overlay[str | None]):
     Pick #pick {
         width: 100; max-width: 96%; height: auto; max-height: 90%; border: round $primary; background: $surface;
     }
-    Pick OptionList { height: auto; max-height: 70vh; background: $surface; border: none; text-wrap: nowrap; }
+    Pick OptionList { height: auto; max-height: 70vh; background: $surface; border: none; }
+    Pick OptionList { text-wrap: nowrap; text-overflow: ellipsis; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,f2", "close", "close")]
 
