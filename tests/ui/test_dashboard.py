@@ -328,9 +328,9 @@ async def test_a_terminal_too_small_is_told_so(fake: Fake, size: tuple[int, int]
 
 async def test_a_key_can_be_changed(fake: Fake) -> None:
     fake.actions.hold.set()
-    async with fake.app(keys={"submit": "f5", "help": "h"}).run_test(size=(80, 24)) as pilot:
+    async with fake.app(keys={"submit": "f8", "help": "h"}).run_test(size=(80, 24)) as pilot:
         await pilot.press("s")
-        await pilot.press("f5")
+        await pilot.press("f8")
         await until_shown(pilot, "✓ submit is done.")
         assert fake.actions.done == ["submit"]
         await pilot.press("h")

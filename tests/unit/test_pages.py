@@ -14,6 +14,8 @@ import pytest
 from tests import pages
 from tests.pages import ROOT, Block
 from tui import cli, settings
+from tui.view import registry
+from tui.view.app import SCREENS
 
 INLINE = re.compile(r"(?:uv run )?\blakehouse-tui(?: |$)(.*)", re.S)
 STAND_INS = {"FILE": "mine.jsonl", "FILE.jsonl.gz": "mine.jsonl.gz", "SERVICE": "kafka", "TABLE": "agg_1m"}
@@ -69,6 +71,7 @@ def test_settings_are_taken_as_they_are_printed(block: Block, tmp_path: Path, mo
     (tmp_path / "lakehouse.toml").write_text(block.text, encoding="utf-8")
     found = settings.load({"home": tmp_path}, {})
     assert found != settings.load({"home": tmp_path / "other"}, {})
+    registry.check(dict(found.keys), {name: screen.OWN for name, screen in SCREENS.items()})
 
 
 def test_the_first_two_lines_of_readme_find_uv_and_their_command() -> None:

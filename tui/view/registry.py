@@ -170,7 +170,7 @@ def check(keys: Mapping[str, str], screens: Mapping[str, Sequence[Command]]) -> 
             raise UsageError(f"[keys]: there is no command {name!r}; the commands are {', '.join(sorted(known))}.")
         for part in normal(key).split(","):
             if not _is_key(part):
-                raise UsageError(f"[keys]: {name} = {key!r}, but {part!r} is no key (try a letter, f5 or ctrl+k).")
+                raise UsageError(f"[keys]: {name} = {key!r}, but {part!r} is no key (try a letter, f8 or ctrl+k).")
     for screen, own in screens.items():
         _check_screen(screen, remapped((*GLOBAL, *REPLAY, *own), keys))
 
