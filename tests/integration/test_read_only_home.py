@@ -51,7 +51,7 @@ def test_a_command_that_must_write_says_why_it_cannot(read_only: Settings, name:
 
 
 def test_the_dashboard_opens_and_says_why_up_cannot(read_only: Settings) -> None:
-    with Terminal(within(read_only.home, *command(read_only)), os.environ) as term:
+    with Terminal(within(read_only.home, *command(read_only)), os.environ, width=240) as term:
         term.until("○ stopped")
         term.type("u")
         term.until("cannot be written")
