@@ -45,7 +45,7 @@ class FakeLogs:
         end, begin = list(lines), cursor.offset if cursor else 0
         fresh = tuple(end[begin:])
         skipped = self.gaps.get(begin, 0) if fresh else 0
-        return LogChunk(service, f"/home/x/logs/{service}.log", fresh, cursor, LogCursor(1, len(end)), skipped)
+        return LogChunk(service, f"/lakehouse/logs/{service}.log", fresh, cursor, LogCursor(1, len(end)), skipped)
 
     def write(self, service: str, *texts: str, level: Level | None = Level.INFO) -> None:
         known = self.lines[service] or []
@@ -94,7 +94,7 @@ async def test_it_shows_the_first_log_and_follows_it(logs: FakeLogs) -> None:
     async with opened(logs) as (_, pilot, view):
         await until(pilot, lambda: view.buffer.total == 100)
         assert rows(view)[-1] == "  line 99"
-        assert "/home/x/logs/kafka.log · 100 lines, last " in title(view)
+        assert "/lakehouse/logs/kafka.log · 100 lines, last " in title(view)
         assert "· following" in title(view)
         logs.write("kafka", "one more")
         await until(pilot, lambda: view.buffer.total == 101)
@@ -372,7 +372,7 @@ async def test_an_answer_that_comes_late_adds_nothing(logs: FakeLogs) -> None:
 async def test_a_recording_is_played_without_any_log_there(fake: Fake) -> None:
     def chunk(text: str, start: int | None, end: int) -> LogChunk:
         begin = None if start is None else LogCursor(1, start)
-        return LogChunk("kafka", "/home/x/logs/kafka.log", (LogLine(text),), begin, LogCursor(1, end))
+        return LogChunk("kafka", "/lakehouse/logs/kafka.log", (LogLine(text),), begin, LogCursor(1, end))
 
     fake.says = {"logs.services": (LogInfo("kafka", 1),), "logs.tail:kafka": chunk("one", None, 1)}
     app = fake.app(refresh_interval_s=0.1)

@@ -388,7 +388,7 @@ def test_gzip_by_name_only(tmp_path: Path) -> None:
 
 
 def test_what_is_to_be_hidden_is_written_as_something_else(tmp_path: Path) -> None:
-    home, secret, known = '/home/jörg "x"/lake', "5ecret5ecret", {}
+    home, secret, known = '/lakehouse/jörg "x"/lake', "5ecret5ecret", {}
     known[home] = "$LAKEHOUSE_HOME"
     said = f"There is no lakehouse in {home} yet; the key is {secret}."
     recorder = Recorder(tmp_path / "a", replace(HEADER, home=home), lambda: {**known, secret: "•••"})
