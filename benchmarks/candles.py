@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import statistics
 import subprocess
@@ -104,11 +103,6 @@ class Figures:
     rss: int = 0
     asked: int = 0
     wrong: int = 0
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that so large a share of them does not exceed."""
-    return sorted(values)[math.ceil(share * len(values)) - 1] if values else math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +214,10 @@ def show(count: int, figures: Mapping[str, Figures]) -> None:
     """One table's lines."""
     print(f"\n{count:,} commits       cold p50    p95  +start   same p50    p95    new p50    p95    MiB  other rows")
     for name, f in figures.items():
-        same, new = ([percentile(v, 0.5), percentile(v, 0.95)] for v in (f.same, f.new))
+        same, new = ([lab.percentile(v, 0.5), lab.percentile(v, 0.95)] for v in (f.same, f.new))
         print(
-            f"{name:<12} {percentile(f.cold, 0.5):15,.0f} {percentile(f.cold, 0.95):6,.0f} "
-            f"{percentile(f.cold_with_start, 0.5):7,.0f} {same[0]:10,.1f} {same[1]:6,.1f} "
+            f"{name:<12} {lab.percentile(f.cold, 0.5):15,.0f} {lab.percentile(f.cold, 0.95):6,.0f} "
+            f"{lab.percentile(f.cold_with_start, 0.5):7,.0f} {same[0]:10,.1f} {same[1]:6,.1f} "
             f"{new[0]:10,.1f} {new[1]:6,.1f} {f.rss / 2**20:6,.0f}  {f.wrong} of {f.asked}"
         )
     f = figures[OURS_S3]
@@ -240,8 +234,8 @@ def verdicts(hour: Mapping[str, Figures], day: Mapping[str, Figures]) -> None:
     """What is wanted, and what was found."""
     ours = day[OURS_S3]
     print()
-    print(f"warm p95 after a commit, ms          {percentile(ours.new, 0.95):8.1f}  wanted <= 50")
-    print(f"cold p95, ms                         {percentile(ours.cold, 0.95):8.0f}  wanted <= 1,000")
+    print(f"warm p95 after a commit, ms          {lab.percentile(ours.new, 0.95):8.1f}  wanted <= 50")
+    print(f"cold p95, ms                         {lab.percentile(ours.cold, 0.95):8.0f}  wanted <= 1,000")
     for kind in ("same", "new"):
         small, large = (statistics.median(getattr(f[OURS_S3], kind)) for f in (hour, day))
         print(f"day beside hour, {kind:<4} (p50)          {large / small:9.2f}  wanted <= 1.2")

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import random
 import re
 import subprocess
@@ -195,17 +194,12 @@ def measure(stack: Settings, rate: int, count: int, price: float) -> Result:
     return Result(rate, marks.shown, [moment - acked for acked, moment in seen if moment is not None], marks.lost)
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that so large a share of them does not exceed."""
-    return sorted(values)[math.ceil(share * len(values)) - 1] if values else math.nan
-
-
 def show(results: Sequence[Result]) -> None:
     """One line a rate."""
     print("                       dashboard                    Iceberg alone")
     print("trades/s  marks  lost  p50, s  p95, s  max, s      p50, s  p95, s  max, s   wanted: dashboard p95 <= 1")
     for r in results:
-        ours_s, iceberg = ([percentile(v, s) for s in (0.5, 0.95, 1.0)] for v in (r.dashboard, r.iceberg))
+        ours_s, iceberg = ([lab.percentile(v, s) for s in (0.5, 0.95, 1.0)] for v in (r.dashboard, r.iceberg))
         print(
             f"{r.rate:8,} {len(r.dashboard):6} {r.lost:5} "
             + "".join(f"{value:8.2f}" for value in ours_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import shutil
@@ -9,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -69,6 +70,11 @@ def fill_topic(stack: Settings, count: int) -> None:
     command = [sys.executable, str(resource("producer") / "producer.py"), "--bootstrap", stack.kafka]
     command += ["--topic", stack.topic, "--rate", "0", "--count", str(count), "--seed", "1"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that so large a share of them does not exceed."""
+    return sorted(values)[math.ceil(share * len(values)) - 1] if values else math.nan
 
 
 def cpu_s(*pids: int) -> float:

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import random
 import signal
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from benchmarks import lab
@@ -83,7 +82,7 @@ class Bench:
 
         def back(job: JobDetail) -> bool:
             again = job.summary.id != before.summary.id or job.running_since != before.running_since
-            return again and self._runs(job)
+            return again and job.summary.whole
 
         self._until(back, f"the job runs after {service} was killed")
         return time.monotonic() - killed_at
@@ -93,17 +92,12 @@ class Bench:
         began: dict[str, int] = {}
 
         def twice(job: JobDetail) -> bool:
-            if not self._runs(job):
+            if not job.summary.whole:
                 began.clear()
                 return False
             return job.checkpoints.completed >= began.setdefault(job.summary.id, job.checkpoints.completed) + 2
 
         return self._until(twice, "the job commits")
-
-    @staticmethod
-    def _runs(job: JobDetail) -> bool:
-        summary = job.summary
-        return summary.state == "RUNNING" and summary.tasks_running == summary.tasks_total > 0
 
     def _until(self, condition: Callable[[JobDetail], bool], what: str) -> JobDetail:
         control, flink = bootstrap.control(self._stack), bootstrap.clients(self._stack).flink
@@ -118,11 +112,6 @@ class Bench:
                 return job
             time.sleep(POLL_S)
         raise SystemExit(f"{what}: not within {LONGEST_S:g} s")
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest of `values` that at least `share` of them are not above."""
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def measured(kills: dict[str, int], *, stock: bool) -> dict[str, list[float]]:
@@ -148,7 +137,7 @@ def main() -> None:
         print(json.dumps(times))
         return
     for name, values in times.items():
-        p50, p95 = statistics.median(values), percentile(values, 0.95)
+        p50, p95 = statistics.median(values), lab.percentile(values, 0.95)
         print(f"{name:<20} {len(values):3} kills: p50 {p50:5.1f} s, p95 {p95:5.1f} s, longest {max(values):5.1f} s")
 
 

@@ -1,4 +1,4 @@
-"""What the worked queries have to say, computed from trades and candles in plain Python."""
+"""Queries, and what the worked ones have to say, computed from trades and candles in plain Python."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+
+from tui.clients.lake import LakeClient
+
+ENDLESS = "SELECT COUNT(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3"
+"""Ends only when it is cancelled."""
+KINDS = ("data", "position deletes", "equality deletes")
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,23 @@ def candles_of(trades: list[Trade]) -> list[Candle]:
         start = datetime.fromtimestamp(minute * 60, UTC)
         found.append(Candle(symbol, start, start + timedelta(minutes=1), own[0].price, own[-1].price))
     return found
+
+
+def trades_of(lake: LakeClient) -> list[Trade]:
+    """All rows of `raw_trades`."""
+    return [Trade(**row) for batch in lake.scan("raw_trades") for row in batch.to_pylist()]
+
+
+def deletes_of(lake: LakeClient) -> list[tuple[object, ...]]:
+    """What `deletes` has to say: the live files of `agg_1m` by kind, and their rows."""
+    meta = lake.metadata("agg_1m")
+    assert meta.current_id is not None
+    files = lake.files(meta, meta.current_id)
+    return [
+        (kind, len(own), sum(f.records for f in own))
+        for n, kind in enumerate(KINDS)
+        if (own := [f for f in files if f.content == n])
+    ]
 
 
 def expected(trades: list[Trade], candles: list[Candle]) -> dict[str, list[tuple[object, ...]]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 from confluent_kafka import Consumer, TopicPartition
@@ -30,6 +31,15 @@ CHECKPOINT_S = "3"
 STEADY_S = 3.0
 """How long everything must run before it counts as recovered: a loss is noticed within that time."""
 T = TypeVar("T")
+
+
+def note(done: Any, report: Path | None) -> None:
+    """Print what was done (a dataclass) as a line of JSON, and add it to the report, if there is one."""
+    line = json.dumps(asdict(done))
+    print(line)
+    if report is not None:
+        with report.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
 
 
 class StuckError(AssertionError):
@@ -109,7 +119,7 @@ class Stage:
         if not all(s.healthy for s in self.backend.services()):
             return False
         job = self.lab.control.active_job()
-        return job is not None and job.state == "RUNNING" and job.tasks_running == job.tasks_total > 0
+        return job is not None and job.whole
 
     def recovered(self, timeout_s: float = 180.0) -> float:
         """Seconds until everything runs again, and goes on running for `STEADY_S`; raises `StuckError`."""

@@ -5,7 +5,6 @@ A killed dashboard leaves the stack as it was; a killed supervisor takes all of 
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -13,14 +12,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.faults.stage import Stage, StuckError, until
+from tests.faults.stage import Stage, StuckError, note, until
 from tests.integration.conftest import silent
 from tests.integration.terminal import Terminal
 from tests.integration.test_demo import command
@@ -154,9 +152,5 @@ def test_nobody_is_orphaned(
     except (StuckError, AssertionError, subprocess.TimeoutExpired) as error:
         done.wrong.append(str(error))
     done.took_s = round(time.monotonic() - began, 1)
-    print(json.dumps(asdict(done)))
-    report: Path | None = pytestconfig.getoption("--report")
-    if report is not None:
-        with report.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(done)) + "\n")
+    note(done, pytestconfig.getoption("--report"))
     assert done.wrong == []

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests.faults.faults import FAULTS
-from tests.faults.stage import Stage, StuckError
+from tests.faults.stage import Stage, StuckError, note
 
 pytestmark = pytest.mark.faults
 SHARED_RUNS = 10
@@ -70,7 +69,7 @@ class Series:
             done.load, done.cores = round(os.getloadavg()[0], 1), os.cpu_count()
             if done.outcome != "exact":
                 self._left = 0
-            self._write(done)
+            note(done, self._report)
         return done
 
     def _play(self, done: Run) -> None:
@@ -94,11 +93,6 @@ class Series:
         done.wrong += stage.wrong()
         done.outcome = "wrong" if done.wrong else "exact"
 
-    def _write(self, done: Run) -> None:
-        if self._report is not None:
-            with self._report.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(done)) + "\n")
-
 
 @pytest.fixture(scope="module")
 def series(stage: Stage, pytestconfig: pytest.Config) -> Series:
@@ -107,5 +101,4 @@ def series(stage: Stage, pytestconfig: pytest.Config) -> Series:
 
 def test_the_result_is_exact(series: Series, seed: int) -> None:
     done = series.run(seed)
-    print(json.dumps(asdict(done)))
     assert done.outcome == "exact", done.wrong

@@ -41,7 +41,7 @@ def runs_again(lab: Lab, before: str) -> bool:
         job = lab.control.active_job()
     except LakehouseError:
         return False
-    return job is not None and job.id != before and job.state == "RUNNING" and job.tasks_running == job.tasks_total > 0
+    return job is not None and job.id != before and job.whole
 
 
 def settle(lab: Lab) -> None:

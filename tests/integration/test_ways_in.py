@@ -16,7 +16,7 @@ import pytest
 
 from tests.integration.conftest import Lab, silent, until
 from tests.integration.test_demo import command, own_home
-from tests.worked import Trade, candles_of, expected
+from tests.worked import candles_of, deletes_of, expected, trades_of
 from tui import bootstrap
 from tui.settings import Settings
 from tui.stack.local import flink, sql_client
@@ -94,16 +94,8 @@ def test_worked_queries_say_the_same_in_flinks_sql_client_and_on_the_sql_screen(
     lab.committed(sum(p.high or 0 for p in lab.clients.kafka.lag().partitions))
     lab.control.cancel()
     lake = lab.clients.lake
-    trades = [Trade(**row) for batch in lake.scan("raw_trades") for row in batch.to_pylist()]
-    wanted = expected(trades, candles_of(trades))
-    meta = lake.metadata("agg_1m")
-    assert meta.current_id is not None
-    files = lake.files(meta, meta.current_id)
-    wanted["deletes"] = [
-        (kind, len(own), sum(f.records for f in own))
-        for n, kind in enumerate(("data", "position deletes", "equality deletes"))
-        if (own := [f for f in files if f.content == n])
-    ]
+    trades = trades_of(lake)
+    wanted = {**expected(trades, candles_of(trades)), "deletes": deletes_of(lake)}
     worked = QueryNotes(None).worked()
     engine = bootstrap.query(lab.settings)
     assert {w.name: list(engine.run(w.sql, 10_000).rows) for w in worked} == wanted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,8 +12,10 @@ import pytest
 from rich.text import Text
 from textual.pilot import Pilot
 
+from tests import recorded_lake
 from tests.ui import cockpits
 from tests.ui.cockpits import Fake, screen_text, until, until_shown
+from tests.worked import ENDLESS
 from tui.clients.lake import LakeClient
 from tui.clients.query import QueryEngine
 from tui.stack.query_notes import QueryNotes
@@ -25,15 +26,10 @@ from tui.view.sql import cells
 from tui.view.sql.editor import SqlEditor
 from tui.view.widgets.table import DiffTable
 
-RECORDED = Path(__file__).parent.parent / "payloads" / "lake-iceberg-1.7.0.zip"
-ENDLESS = "SELECT COUNT(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3"
-
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> LakeClient:
-    folder = tmp_path_factory.mktemp("recorded")
-    zipfile.ZipFile(RECORDED).extractall(folder)
-    return LakeClient(str(folder), "lakehouse")
+    return recorded_lake.opened(tmp_path_factory.mktemp("recorded"))
 
 
 def ports(lake: LakeClient, **options: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import recorded_lake
 from tests.flink_server import spoiled
 from tests.fuzzing import answered, anything, changed, damaged, deep, fuzz, mutated, places, zeros
 from tests.lake_writer import RAW, Writer
@@ -22,15 +22,12 @@ from tui.clients.lake.audit import LakeAudit
 from tui.clients.lake.detail import LakeDetail
 from tui.clients.lake.parquet import arrow_type
 
-RECORDED = Path(__file__).parent.parent / "payloads" / "lake-iceberg-1.7.0.zip"
 TABLES = ("agg_1m", "raw_trades", "bad_trades")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("recorded")
-    zipfile.ZipFile(RECORDED).extractall(target)
-    return target
+    return recorded_lake.unpacked(tmp_path_factory.mktemp("recorded"))
 
 
 def document(folder: Path, table: str) -> tuple[Path, Any]:

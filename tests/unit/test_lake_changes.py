@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests import recorded_lake
 from tests.lake_candles import NOON, candle, upsert
 from tests.lake_model import History
 from tests.lake_writer import CANDLES, Row, Writer
@@ -24,14 +24,10 @@ from tui.model.candles import Candle
 from tui.model.errors import NotFoundError
 from tui.model.iceberg import SnapshotChange
 
-RECORDED = Path(__file__).parent.parent / "payloads" / "lake-iceberg-1.7.0.zip"
-
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> LakeClient:
-    folder = tmp_path_factory.mktemp("recorded")
-    zipfile.ZipFile(RECORDED).extractall(folder)
-    return LakeClient(str(folder), "lakehouse")
+    return recorded_lake.opened(tmp_path_factory.mktemp("recorded"))
 
 
 @pytest.fixture

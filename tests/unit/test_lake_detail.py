@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests import recorded_lake
 from tests.lake_candles import NOON, candle, upsert
 from tests.lake_writer import BAD, CANDLES, RAW, Writer
 from tui.clients.lake import LakeClient
@@ -17,14 +17,10 @@ from tui.clients.lake.health import MANY, judge
 from tui.clients.lake.newest import CELL_CHARS
 from tui.model.iceberg import FileCount
 
-RECORDED = Path(__file__).parent.parent / "payloads" / "lake-iceberg-1.7.0.zip"
-
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> LakeClient:
-    folder = tmp_path_factory.mktemp("recorded")
-    zipfile.ZipFile(RECORDED).extractall(folder)
-    return LakeClient(str(folder), "lakehouse")
+    return recorded_lake.opened(tmp_path_factory.mktemp("recorded"))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import random
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,12 @@ import pytest
 from pyiceberg.io import InputFile
 from pyiceberg.manifest import read_manifest_list
 
+from tests import recorded_lake
 from tests.lake_writer import Writer
 from tui.clients.lake import LakeClient
 from tui.clients.lake.metadata import Field
 from tui.clients.lake.parquet import DELETED_PATH
 from tui.model.errors import LakehouseError
-
-RECORDED = Path(__file__).parent.parent / "payloads" / "lake-iceberg-1.7.0.zip"
 
 
 class Local(InputFile):
@@ -48,8 +46,7 @@ class LocalIO:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    zipfile.ZipFile(RECORDED).extractall(tmp_path)
-    return tmp_path
+    return recorded_lake.unpacked(tmp_path)
 
 
 @pytest.mark.parametrize("table", ["agg_1m", "raw_trades", "bad_trades"])

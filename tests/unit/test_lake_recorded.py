@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests import recorded_lake
 from tui.clients.lake import LakeClient
 from tui.clients.lake.audit import LakeAudit
 from tui.core.ledger import judge
 from tui.model.candles import Candle
 
-RECORDED = Path(__file__).parent.parent / "payloads" / "lake-iceberg-1.7.0.zip"
 TRADES = 420
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("recorded")
-    zipfile.ZipFile(RECORDED).extractall(target)
-    return target
+    return recorded_lake.unpacked(tmp_path_factory.mktemp("recorded"))
 
 
 @pytest.fixture(scope="module")

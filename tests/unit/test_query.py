@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,7 +15,8 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
 
-from tests.worked import Trade, candles_of, expected
+from tests import recorded_lake
+from tests.worked import ENDLESS, KINDS, candles_of, deletes_of, expected, trades_of
 from tui.clients.lake import LakeClient
 from tui.clients.query import QueryEngine
 from tui.clients.query.text import as_duckdb
@@ -25,15 +25,11 @@ from tui.model.query import QueryError
 from tui.stack.query_notes import KEPT, QueryNotes
 
 ROWS = 415
-RECORDED = Path(__file__).parent.parent / "payloads" / "lake-iceberg-1.7.0.zip"
-ENDLESS = "SELECT COUNT(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3"
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> LakeClient:
-    folder = tmp_path_factory.mktemp("recorded")
-    zipfile.ZipFile(RECORDED).extractall(folder)
-    return LakeClient(str(folder), "lakehouse")
+    return recorded_lake.opened(tmp_path_factory.mktemp("recorded"))
 
 
 @pytest.fixture
@@ -41,28 +37,19 @@ def engine(lake: LakeClient) -> QueryEngine:
     return QueryEngine(lake)
 
 
-def trades(lake: LakeClient) -> list[Trade]:
-    return [Trade(**row) for batch in lake.scan("raw_trades") for row in batch.to_pylist()]
-
-
 @pytest.mark.parametrize("name", ["vwap", "top_movers", "gaps", "late_trades"])
 def test_a_worked_query_says_what_python_computes(engine: QueryEngine, lake: LakeClient, name: str) -> None:
     worked = {w.name: w for w in QueryNotes(None).worked()}
-    wanted = expected(trades(lake), candles_of(trades(lake)))[name]
+    trades = trades_of(lake)
+    wanted = expected(trades, candles_of(trades))[name]
     assert wanted or name == "gaps"
     assert list(engine.run(worked[name].sql, 1000).rows) == wanted
 
 
 def test_deletes_counts_the_files_that_readers_apply(engine: QueryEngine, lake: LakeClient) -> None:
     worked = {w.name: w for w in QueryNotes(None).worked()}
-    meta = lake.metadata("agg_1m")
-    assert meta.current_id is not None
-    files = lake.files(meta, meta.current_id)
-    kinds = ("data", "position deletes", "equality deletes")
-    wanted = [
-        (kind, sum(f.content == n for f in files), sum(f.records for f in files if f.content == n))
-        for n, kind in enumerate(kinds)
-    ]
+    wanted = deletes_of(lake)
+    assert tuple(kind for kind, *_ in wanted) == KINDS
     assert list(engine.run(worked["deletes"].sql, 10).rows) == wanted
 
 

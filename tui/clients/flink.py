@@ -189,7 +189,7 @@ class FlinkClient:
             job = self._summary(job_id)
             if not job.active:
                 raise LakehouseError(f"The job ended ({job.state}): {self._reason(job_id)}.")
-            return True if job.state == "RUNNING" and 0 < job.tasks_total == job.tasks_running else None
+            return True if job.whole else None
 
         if _until(running, timeout_s) is None:
             raise UnavailableError(

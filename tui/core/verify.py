@@ -202,7 +202,7 @@ def _job(jobs: list[JobDetail]) -> tuple[bool, str, str]:
     if len(jobs) > 1:
         return False, text, f"{len(jobs)} jobs write the same tables: cancel all but one."
     job = jobs[0].summary
-    return job.state == "RUNNING" and job.tasks_running == job.tasks_total > 0, text, ""
+    return job.whole, text, ""
 
 
 def _name(job: JobSummary) -> str:

@@ -94,6 +94,11 @@ class JobSummary:
         return self.state in RUNNING_STATES
 
     @property
+    def whole(self) -> bool:
+        """Whether it runs with all of its tasks."""
+        return self.state == "RUNNING" and self.tasks_running == self.tasks_total > 0
+
+    @property
     def ours(self) -> bool:
         """Whether it is the lakehouse's job and still holds its slots; a cluster may run others, with other names."""
         return self.active and self.name == JOB_NAME

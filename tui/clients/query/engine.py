@@ -79,7 +79,7 @@ class QueryEngine:
             answer = QueryAnswer(
                 sql, columns, tuple(rows[:limit]), limit, len(rows) > limit, started_at, seconds, watch.rows, seen
             )
-        self._pinned = (answer, {name: m for name, m in found.items() if not isinstance(m, NotFoundError)})
+        self._pinned = (answer, _there(found))
         return answer
 
     def _end(self) -> None:
@@ -130,8 +130,7 @@ class QueryEngine:
 
     def columns(self) -> Mapping[str, tuple[str, ...]]:
         """The columns of the tables that are there, by table."""
-        found = {name: m for name, m in self._metadata().items() if not isinstance(m, NotFoundError)}
-        return {name: tuple(f.name for f in m.fields) for name, m in found.items()}
+        return {name: tuple(f.name for f in m.fields) for name, m in _there(self._metadata()).items()}
 
     def _metadata(self) -> Mapping[str, TableMetadata | NotFoundError]:
         from tui.clients.query.relations import of
@@ -184,14 +183,16 @@ class QueryEngine:
         """Make the tables known; those about them only where the query names them."""
         from tui.clients.query.relations import Relation, files_table, snapshots_table
 
-        for name, meta in found.items():
-            if isinstance(meta, NotFoundError):
-                continue
+        for name, meta in _there(found).items():
             connection.register(name, Relation(self._lake, meta, name, watch))
             for suffix, made in (("$snapshots", snapshots_table), ("$files", lambda m: files_table(self._lake, m))):
                 if f"{name}{suffix}" in text.lower():
                     connection.register(f"{name}{suffix}", made(meta))
                     watch.sees(name, meta)
+
+
+def _there(found: Mapping[str, TableMetadata | NotFoundError]) -> dict[str, TableMetadata]:
+    return {name: meta for name, meta in found.items() if not isinstance(meta, NotFoundError)}
 
 
 def _allowed(text: str, sql: str) -> None:

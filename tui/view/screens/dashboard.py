@@ -69,12 +69,11 @@ ago: since the commit, or since the checkpoint ended.
 
     def action_tidy(self) -> None:
         """Take the cursor away, then the choice of a panel, then the sentence of the last action."""
-        if self.query_one(CandlesPanel).clear():
-            pass
-        elif self.focused is not None:
-            self.set_focus(None)
-        else:
-            self.lakehouse.action_dismiss_result()
+        if not self.query_one(CandlesPanel).clear():
+            if self.focused is not None:
+                self.set_focus(None)
+            else:
+                self.lakehouse.action_dismiss_result()
         self.show(self.state)
 
     def show(self, state: State) -> None:

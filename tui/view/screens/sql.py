@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ from tui.core.sources import Source
 from tui.core.store import State
 from tui.model.errors import LakehouseError
 from tui.model.query import Exported, QueryAnswer, QueryError, Sighting, ThereError
+from tui.ports import QueryPort
 from tui.view import explained, registry
 from tui.view import format as fmt
 from tui.view.registry import Command
@@ -268,15 +269,18 @@ While the editor has the focus, letters are its own: esc gives the keys back.
     def action_export(self) -> None:
         """Ask where the whole answer is to be written."""
         port, answer = self.cockpit.query, self._answer
-        if port is None or self.cockpit.read_only or answer is None or self._seconds is not None:
-            self._refuse(
-                "there are no tables here" if port is None
-                else "the dashboard is read-only" if self.cockpit.read_only
-                else "run a query first" if answer is None
-                else "a query runs"
-            )  # fmt: skip
-            return
+        if port is None:
+            self._refuse("there are no tables here")
+        elif self.cockpit.read_only:
+            self._refuse("the dashboard is read-only")
+        elif answer is None:
+            self._refuse("run a query first")
+        elif self._seconds is not None:
+            self._refuse("a query runs")
+        else:
+            self._ask_where(port, answer)
 
+    def _ask_where(self, port: Callable[[], QueryPort], answer: QueryAnswer) -> None:
         def check(path: str) -> str:
             try:
                 return port().check_path(path, overwrite=True)

@@ -15,7 +15,7 @@ from tui.ports import QueryPort
 
 
 class Answered(Message):
-    """How a question ended: with an answer, a file, a failure in a sentence, or the columns of the tables."""
+    """How a question ended: with an answer, a file, or a failure in a sentence."""
 
     def __init__(self, number: int, result: object) -> None:
         super().__init__()
