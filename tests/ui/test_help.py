@@ -13,6 +13,7 @@ from tests.ui.cockpits import Fake, screen_text, until, until_shown
 from tests.ui.test_snapshots import KEYS, ports, settled
 from tui.view.app import SCREENS
 from tui.view.explained import Explained
+from tui.view.screens.dashboard import DashboardScreen
 from tui.view.screens.help import Help
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,6 +49,18 @@ async def test_every_explained_panel_is_there_and_the_help_has_it(
         assert app.export_screenshot(title=f"help of {screen}") == snapshot(extension_class=SVGImageSnapshotExtension)
         await pilot.press("end")
         await until_shown(pilot, "quit at once")  # the whole text can be reached
+
+
+async def test_two_quick_tabs_choose_the_second_panel(fake: Fake) -> None:
+    app = fake.app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "4/4 ready")
+        screen = app.screen
+        assert isinstance(screen, DashboardScreen)
+        screen.action_panel(1)
+        screen.action_panel(1)  # before the first one's widget knows of its focus
+        await pilot.press("question_mark")
+        await until(pilot, lambda: _first_line(screen_text(app)) == "Flink", "help of Flink")
 
 
 async def test_the_help_begins_with_the_chosen_panel(fake: Fake) -> None:

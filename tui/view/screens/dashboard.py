@@ -63,8 +63,8 @@ ago: since the commit, or since the checkpoint ended.
 
     def action_panel(self, step: int) -> None:
         """Choose another panel; behind the last one none is chosen."""
-        choices = (None, *self.query(Panel))
-        here = next((n for n, panel in enumerate(choices) if panel is not None and panel.has_focus), 0)
+        choices: list[Widget | None] = [None, *self.query(Panel)]
+        here = choices.index(self.focused) if self.focused in choices else 0
         self.set_focus(choices[(here + step) % len(choices)])
 
     def action_tidy(self) -> None:
