@@ -1,4 +1,4 @@
-"""Runs of the fault suite: `pytest -m faults --seed 1 --runs 10 --report FILE`."""
+"""Runs of the fault suite: `pytest -m faults --seed 1 --runs 10 --kills 2 --report FILE`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from tests.faults.stage import Stage, staged
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "seed" in metafunc.fixturenames:
-        first, runs = metafunc.config.getoption("--seed"), metafunc.config.getoption("--runs")
-        metafunc.parametrize("seed", range(first, first + runs))
-    if "kill" in metafunc.fixturenames:
-        metafunc.parametrize("kill", range(1, 1 + metafunc.config.getoption("--kills")))
+    first = metafunc.config.getoption("--seed")
+    for name, count in (("seed", "--runs"), ("kill", "--kills")):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, range(first, first + metafunc.config.getoption(count)))
 
 
 @pytest.fixture(scope="session")
