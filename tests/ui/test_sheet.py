@@ -114,3 +114,22 @@ async def test_rules_that_come_later_are_heeded(fake: Fake) -> None:
         app.stylesheet.add_source("#header { color: rgb(1, 2, 3); }", read_from=("later", ""))
         app.stylesheet.update(app.screen)
         assert header.styles.color.rgb == (1, 2, 3)
+
+
+async def test_the_cursor_of_a_table_shows_whether_keys_go_to_it(fake: Fake) -> None:
+    """Its own styles stay as they are; only those of its parts change."""
+    app = fake.app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "4/4 ready")
+        await pilot.press("v")
+        await until_shown(pilot, " VERIFY ")
+        table = DiffTable()
+        await app.screen.mount(table)
+        table.set_columns((("a", "a", "left"),))
+        table.set_rows([("1", ("x",))])
+        drawn = []
+        for focused in (table, None, table):
+            app.screen.set_focus(focused)
+            await pilot.pause()
+            drawn.append(table._get_styles_to_render_cell(False, False, False, False, True, True, True, True, True))
+        assert drawn[0] == drawn[2] != drawn[1]

@@ -125,8 +125,6 @@ class KeptStylesheet(Stylesheet):
             super().replace_rules(node, rules, animate=True)
             return
         differ = [key for key in before.keys() | rules.keys() if before.get(key) != rules.get(key)]
-        if animate and not differ:
-            return
         for key in differ:
             if key in _COLOURS:
                 base.set_rule(key, rules.get(key))
@@ -149,7 +147,7 @@ class KeptStylesheet(Stylesheet):
             return
         inside = not all(name.startswith(_OWN) for name in colours)
         node.styles.base.refresh(children=inside)
-        if inside and marked is not None:
+        if inside and marked is not None and node._is_mounted:
             marked.add(node)
 
 
