@@ -15,7 +15,7 @@ from textual.strip import Strip
 
 from tui.core.store import State, apply
 from tui.model.reading import Reading
-from tui.view.widgets.panel import Panel, _strip
+from tui.view.widgets.panel import Panel, _strip, columns
 
 NOW = datetime(2026, 7, 27, 12, tzinfo=UTC)
 
@@ -121,3 +121,14 @@ async def test_quick_news_make_only_the_panels_anew_that_show_them() -> None:
         assert panel.made == 1
         panel.offer(first, NOW + timedelta(seconds=1), 1.0)
         assert panel.made == 2
+
+
+def test_columns_are_what_rich_would_put_together() -> None:
+    odd = Text("x", style="red").append("変化", "bold")
+    rows = [["a", "1", odd], [Text("bb", style="dim"), Text(), "with\x07bell"]]
+    header, first, second = columns(("name", "n", "what"), rows, left=(0, 2), gap=3)
+    assert header.plain == "name   n   what    "
+    wanted = Text("a   ").append("   ").append("1").append("   ").append_text(odd).append("   ")
+    assert (first.plain, first.spans) == (wanted.plain, wanted.spans)
+    assert second.plain == "bb         withbell"
+    assert second.spans == [Span(0, 2, "dim")]

@@ -21,7 +21,7 @@ from tui.model.display import Display
 from tui.model.reading import Reading
 from tui.view import registry, theme, thrift
 from tui.view.activity import Performer
-from tui.view.guard import GUARD
+from tui.view.guard import guarded
 from tui.view.messages import Arrived, Ended, Stepped
 from tui.view.offers import for_the_bar, offered, offers
 from tui.view.polling import Polling
@@ -98,7 +98,7 @@ class LakehouseApp(PromptApp):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every line of every widget goes through."""
-        return (*super().get_line_filters(), GUARD)
+        return guarded(*super().get_line_filters())
 
     # --- what screens ask
 

@@ -10,7 +10,7 @@ import os
 import select
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from time import monotonic
 from typing import Any, TypeVar, cast
 
@@ -19,15 +19,14 @@ from textual._styles_cache import StylesCache
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.await_complete import AwaitComplete
-from textual.cache import LRUCache
 from textual.constants import ESCAPE_DELAY
-from textual.css.stylesheet import Stylesheet
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Event, InputEvent
 from textual.screen import Screen
 
 from tui.view import strips, theme
+from tui.view.sheet import KeptStylesheet
 
 S = TypeVar("S", bound=Screen[Any])
 
@@ -40,46 +39,38 @@ _STEP, _REST_S = 3, 0.002  # so many widgets of the screens behind are styled at
 
 
 class PromptDriver(LinuxDriver):
-    """Reads the terminal; what ends with an escape is looked at again as soon as nothing can follow it any more."""
+    """Reads the terminal; what ends with an escape is looked at again as soon as nothing can follow it any more.
+
+    Nothing is looked at while nobody types.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._ended, self._end = os.pipe()
+        os.set_blocking(self._ended, False)
 
     def run_input_thread(self) -> None:
         """Hand keys over until the program ends."""
         parser = XTermParser(self._debug)
         decode = getincrementaldecoder("utf-8")().decode
-        wait_s = _IDLE_S
+        wait_s: float | None = None
+        with suppress(BlockingIOError):
+            os.read(self._ended, _CHUNK)  # of a thread before this one
         while not self.exit_event.is_set():
-            ready, _, _ = select.select([self.fileno], [], [], wait_s)
+            ready, _, _ = select.select([self.fileno, self._ended], [], [], wait_s)
+            if self._ended in ready:
+                return
             text = decode(os.read(self.fileno, _CHUNK)) if ready else ""
             for message in (*(parser.feed(text) if text else ()), *parser.tick()):
                 self.process_message(message)
             if ready and not text:  # nobody is there any more
                 self.exit_event.wait(_IDLE_S)
-            wait_s = ESCAPE_DELAY + _SLACK_S if "\x1b" in text else _IDLE_S
+            wait_s = ESCAPE_DELAY + _SLACK_S if "\x1b" in text else None
 
-
-class KeptStylesheet(Stylesheet):
-    """Keeps what it has parsed, by the variables of each theme."""
-
-    def __init__(self, *, variables: dict[str, str] | None = None) -> None:
-        super().__init__(variables=variables)
-        self._kept: dict[tuple[tuple[str, str], ...], LRUCache[tuple[Any, ...], Any]] = {}
-
-    def set_variables(self, variables: dict[str, str]) -> None:
-        """Take up the rules that were parsed with these variables before."""
-        if variables == self._variables:
-            return
-        self._kept[_key(self._variables)] = self._parse_cache
-        self._parse_cache = LRUCache(1)  # is emptied now
-        super().set_variables(variables)
-        self._parse_cache = self._kept.get(_key(variables), LRUCache(256))
-
-    def reparse(self) -> None:
-        """Parse what was not parsed with these variables yet."""
-        self.parse()
-
-
-def _key(variables: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(variables.items()))
+    def disable_input(self) -> None:
+        """End the thread of `run_input_thread`."""
+        os.write(self._end, b".")
+        super().disable_input()
 
 
 class PromptApp(App[str]):

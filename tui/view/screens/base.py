@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
@@ -35,15 +36,23 @@ class CockpitScreen(Screen[None]):
     """The screen's own keys; its BINDINGS are made from them."""
     PANELS: ClassVar[tuple[Explained, ...]] = ()
     """How the numbers of each of its panels are made, for the help."""
+    BLANK = True  # nothing is seen of it but its background
     ABOUT: ClassVar[str] = ""
     """What its words and signs mean, for the help."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._frame = HeaderBar(), ActivityBar(), KeyBar()
+        self._offered: State | None = None
+        self._seen_before = False
+
     def compose(self) -> ComposeResult:
         """Header, body, activities, keys."""
-        yield HeaderBar()
+        header, activity, keys = self._frame
+        yield header
         yield from self.body()
-        yield ActivityBar()
-        yield KeyBar()
+        yield activity
+        yield keys
         yield Static(id="too-small")
 
     def body(self) -> Iterable[Widget]:
@@ -91,18 +100,31 @@ class CockpitScreen(Screen[None]):
 
     def refresh_all(self) -> None:
         """Show the state of now: frame and body."""
-        if not self.is_mounted or not self.app.is_running or not self.query(KeyBar):  # not yet, or no more
+        header, activity, keys = self._frame
+        if not self.is_mounted or not self.app.is_running or not keys.is_attached:  # not yet, or no more
             return
         app = self.lakehouse
-        self.query_one(HeaderBar).offer(app.state, app.now, app.facts(self.NAME))
-        self.query_one(ActivityBar).offer(app.activities, app.clock())
-        self.query_one(KeyBar).offer(app.key_commands(self))
+        self._offered = app.state
+        header.offer(app.state, app.now, app.facts(self.NAME))
+        activity.offer(app.activities, app.clock())
+        keys.offer(app.key_commands(self))
         self.show(app.state)
+
+    def _refresh_news(self) -> None:
+        """Show what came since it was shown last: whoever brings a screen back has shown it by then."""
+        if self.state is not self._offered:
+            self.refresh_all()
+
+    def _screen_resized(self, size: Size) -> None:
+        """Lay it out, unless it is already as it will be: so is a screen that comes back."""
+        if size != self._compositor.size or self._layout_required or self._layout_widgets:
+            super()._screen_resized(size)
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         """Back on top: show what is known by now, and fetch what this screen needs."""
         event.refresh_styles = False  # they are kept up to date behind, see `PromptApp.refresh_css`
-        self.call_after_refresh(self.refresh_all)
+        self.call_after_refresh(self._refresh_news if self._seen_before else self.refresh_all)
+        self._seen_before = True
 
     def on_resize(self, event: events.Resize) -> None:
         """Below the least size a sentence takes the place of everything."""

@@ -46,15 +46,17 @@ ago: since the commit, or since the checkpoint ended.
 – is unknown, never 0. A panel that says "stale" shows what was known then.
 """
 
+    _panels: tuple[Panel, ...] = ()
+
     def body(self) -> Iterable[Widget]:
         """Four panels."""
-        yield Container(
+        self._panels = (
             KafkaPanel(id="panel-kafka"),
             FlinkPanel(id="panel-flink"),
             CandlesPanel(id="panel-candles", capabilities=self.lakehouse.cockpit.capabilities),
             IcebergPanel(id="panel-iceberg"),
-            id="panels",
         )
+        yield Container(*self._panels, id="panels")
 
     def action_candle(self, step: int) -> None:
         """Move the cursor of the chart."""
@@ -78,5 +80,5 @@ ago: since the commit, or since the checkpoint ended.
 
     def show(self, state: State) -> None:
         """Hand the state to each panel."""
-        for panel in self.query(Panel):
+        for panel in self._panels:
             panel.offer(state, self.now, self.lakehouse.period_s)

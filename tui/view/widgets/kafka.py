@@ -96,8 +96,11 @@ def lag_trend(state: State, partition: int) -> list[float | None]:
     """The committed lag of one partition over the kept history, oldest first."""
     found: list[float | None] = []
     for lag in state.lag_history:
-        at = next((p for p in lag.partitions if p.partition == partition), None)
-        found.append(None if at is None else at.lag_committed)
+        found.append(None)
+        for p in lag.partitions:
+            if p.partition == partition:
+                found[-1] = p.lag_committed
+                break
     return found
 
 

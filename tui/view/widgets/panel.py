@@ -10,10 +10,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.segment import Segment
+from rich.control import strip_control_codes
 from rich.style import Style
-from rich.text import Text
+from rich.text import Span, Text
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
@@ -22,6 +23,7 @@ from tui.core import advice
 from tui.core.store import Shown, State
 from tui.view import format as fmt
 from tui.view.widgets import border
+from tui.view.widgets.pieces import pieces, same
 
 STALE_AFTER_S = 5.0
 """A value older than this (and than three refresh intervals) is said to be old, even when no error was seen yet."""
@@ -73,7 +75,7 @@ class Panel(Widget):
             return
         made = self.lines(self._state, self._now, self.size.width, self.size.height)[: self.size.height]
         before = dict(enumerate(self._lines))
-        lines = tuple(before[y] if y in before and _same(line, before[y]) else line for y, line in enumerate(made))
+        lines = tuple(before[y] if y in before and same(line, before[y]) else line for y, line in enumerate(made))
         changed = [y for y, line in enumerate(lines) if line is not before.get(y)]
         changed += range(len(lines), len(before))
         self._lines = lines
@@ -102,37 +104,12 @@ class Panel(Widget):
         raise NotImplementedError
 
 
-def _same(one: Text, other: Text) -> bool:
-    """Whether these lines look the same; `Text` itself compares less."""
-    return (one.plain, one.style, one.spans) == (other.plain, other.style, other.spans)
-
-
 def _strip(line: Text, width: int, style: Style) -> Strip:
-    """`line` in `width` cells on `style`. Rich's own way is slower, and only needed where spans overlap."""
+    """`line` in `width` cells on `style`."""
     if line.cell_len > width:
         line = line.copy()
         line.truncate(width, overflow="ellipsis")
-    outer, plain, at = style + _parsed(line.style), line.plain, 0
-    segments: list[Segment] = []
-    for start, end, own in line.spans:
-        if start < at:
-            overlapping = Strip(line.render(_PLAIN, end="")).apply_style(style)
-            return overlapping.extend_cell_length(width, style)
-        if start > at:
-            segments.append(Segment(plain[at:start], outer))
-        if end > start:
-            segments.append(Segment(plain[start:end], outer + _parsed(own)))
-        at = max(at, end)
-    if at < len(plain):
-        segments.append(Segment(plain[at:], outer))
-    return Strip(segments, line.cell_len).extend_cell_length(width, style)
-
-
-_PLAIN = Console()
-
-
-def _parsed(style: str | Style) -> Style:
-    return Style.parse(style) if isinstance(style, str) else style
+    return Strip(pieces(line, style), line.cell_len).extend_cell_length(width, style)
 
 
 def staleness(shown: Shown, now: datetime, period_s: float) -> str | None:
@@ -185,21 +162,32 @@ def columns(
     header: Sequence[str], rows: Sequence[Sequence[str | Text]], *, left: Sequence[int] = (0,), gap: int = 2
 ) -> list[Text]:
     """Rows in aligned columns below a dim header; columns named in `left` are set left, others right."""
-    cells = [[Text(str(c)) if not isinstance(c, Text) else c for c in row] for row in rows]
-    widths = [max([len(h), *(row[i].cell_len for row in cells)]) for i, h in enumerate(header)]
-    table = [[Text(h, style="dim") for h in header], *cells]
-    return [_row(row, widths, left, gap) for row in table]
+    table: list[list[str | Text]] = [[Text(h, style="dim") for h in header]]
+    table += [[_printable(cell) for cell in row] for row in rows]
+    sizes = [[cell_len(cell) if isinstance(cell, str) else cell.cell_len for cell in row] for row in table]
+    widths = [max(column) for column in zip(*sizes, strict=True)]
+    rooms = [[" " * (width - size) for size, width in zip(row, widths, strict=True)] for row in sizes]
+    return [_row(row, room, left, " " * gap) for row, room in zip(table, rooms, strict=True)]
 
 
-def _row(cells: Sequence[Text], widths: Sequence[int], left: Sequence[int], gap: int) -> Text:
-    line = Text(no_wrap=True)
-    for i, cell in enumerate(cells):
-        room = " " * (widths[i] - cell.cell_len)
-        line.append(" " * gap if i else "")
-        if i in left:
-            line.append_text(cell)
-            line.append(room)
-        else:
-            line.append(room)
-            line.append_text(cell)
-    return line
+def _printable(cell: str | Text) -> str | Text:
+    return cell if isinstance(cell, Text) or cell.isprintable() else strip_control_codes(cell)
+
+
+def _row(cells: Sequence[str | Text], rooms: Sequence[str], left: Sequence[int], gap: str) -> Text:
+    """One line of it: put together at once, because each step of Rich's own appending costs as much."""
+    parts: list[str] = []
+    spans: list[Span] = []
+    at = 0
+    for i, (cell, room) in enumerate(zip(cells, rooms, strict=True)):
+        before, after = ("", room) if i in left else (room, "")
+        before = gap + before if i else before
+        at += len(before)
+        if isinstance(cell, Text):
+            if cell.style:
+                spans.append(Span(at, at + len(cell), cell.style))
+            spans += [Span(start + at, end + at, style) for start, end, style in cell.spans]
+        plain = cell if isinstance(cell, str) else cell.plain
+        parts += before, plain, after
+        at += len(plain) + len(after)
+    return Text("".join(parts), no_wrap=True, spans=spans)
