@@ -89,7 +89,10 @@ def go_stale(fake: Fake) -> None:
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("screen", KEYS)
-async def test_screens(fake: Fake, snapshot: SnapshotAssertion, screen: str, state: str) -> None:
+async def test_screens(
+    fake: Fake, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch, screen: str, state: str
+) -> None:
+    monkeypatch.setattr("tui.view.verification.monotonic", lambda: 0.0)  # else a busy machine shows another duration
     prepare(fake, state)
     app = fake.app(refresh_interval_s=0.2, **ports(state))
     async with app.run_test(size=SIZES.get(state, (120, 40))) as pilot:
