@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -50,6 +51,7 @@ def own_ports() -> dict[str, object]:
 
 def fill(lab: Lab, seed: int, count: int = 3000) -> None:
     """A job runs, and so many more messages are committed."""
+    until(lambda: not bootstrap.producer(lab.settings).runs(), "the producer before is done", 60)
     before = sum(p.high or 0 for p in lab.clients.kafka.lag().partitions)
     options = {**LOAD, "rate": "1000", "seed": str(seed), "count": str(count)}
     bootstrap.producer(lab.settings).start(options)
@@ -82,7 +84,11 @@ def homes(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[Homes]:
 
 
 def test_a_home_that_was_moved_after_a_power_cut_goes_on_exactly(homes: Homes) -> None:
-    job = homes.lab.control.require_job().id
+    bootstrap.producer(homes.lab.settings).start({"backfill": "4h", "rate": "0", "count": "0"})
+    fill(homes.lab, seed=7)
+    before = messages(homes.lab)
+    job, newest = homes.lab.control.require_job().id, homes.lab.control.jobs.restore_points()[-1]
+    assert len(list(Path(newest.path.removeprefix("file://")).iterdir())) > 1, "its state is in files beside _metadata"
     power_cut(homes.lab)
     homes.lab.settings.home.rename(homes.lab.settings.home.with_name("a new höme"))
     moved = homes.at("a new höme")
@@ -91,7 +97,7 @@ def test_a_home_that_was_moved_after_a_power_cut_goes_on_exactly(homes: Homes) -
     assert " from checkpoint " in "\n".join(bootstrap.backend(moved.settings).log("keeper"))
     fill(moved, seed=2)
     settle(moved)
-    assert messages(moved) == 6000
+    assert messages(moved) == before + 3000
     assert not homes.lab.settings.home.exists()
 
 
@@ -114,7 +120,9 @@ def test_copies_run_beside_their_original_and_neither_sees_the_other(homes: Home
     assert first.control.require_job().whole
     for name, seed in (("whole", 3), ("bare", 4)):
         copy = homes.at(name, **own_ports())
+        (copy.settings.home / "format.json").unlink()  # as in every home before there was that file
         bootstrap.backend(copy.settings).up(silent)
+        assert json.loads((copy.settings.home / "format.json").read_text()) == {"format": 1}
         copy.control.submit(silent)
         fill(copy, seed, count=1000 * seed)
         settle(copy)

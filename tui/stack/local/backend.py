@@ -62,6 +62,9 @@ class LocalBackend(Programs):
             supervisor = Supervisor(self._layout, keys.supervisor_password)
             was_alive = supervisor.alive()
             home_format.upgrade(self._layout, running=was_alive)
+            if not was_alive:
+                place.refuse_moved(self._layout)
+                place.refuse_copied(self._layout)
             startup = Startup(self._settings, self._layout, keys, supervisor, progress)
             try:
                 self._start(startup, was_alive)
@@ -133,8 +136,6 @@ class LocalBackend(Programs):
         if was_alive:
             recorded.refuse_other(self._settings)
         else:
-            place.refuse_moved(self._layout)
-            place.refuse_copied(self._layout)
             processes.end(processes.tagged(self._layout), term_wait_s=_ORPHAN_WAIT_S)
             self._layout.clear_run()
         missing = startup.missing()
