@@ -94,7 +94,8 @@ def test_a_home_that_was_moved_after_a_power_cut_goes_on_exactly(homes: Homes) -
     moved = homes.at("a new höme")
     bootstrap.backend(moved.settings).up(silent)
     until(lambda: runs_again(moved, job), "the wanted job runs again", 120)
-    assert " from checkpoint " in "\n".join(bootstrap.backend(moved.settings).log("keeper"))
+    log = bootstrap.backend(moved.settings).log
+    until(lambda: " runs, from checkpoint " in "\n".join(log("keeper")), "the keeper says from where")
     fill(moved, seed=2)
     settle(moved)
     assert messages(moved) == before + 3000

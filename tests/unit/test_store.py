@@ -78,6 +78,11 @@ def test_a_counter_that_goes_back_is_no_negative_rate() -> None:
     assert apply(apply(State(), lag(0, 100, 90)), lag(1, 10, 5)).rates[0].in_rate is None
 
 
+def test_a_value_of_the_future_is_not_shown_as_fresh() -> None:
+    shown = apply(State(), lag(3600, 5, 5)).shown("lag")
+    assert shown.age_s(at(0)) == shown.age_s(at(7200)) == 3600
+
+
 @pytest.mark.parametrize("jump", [3600, -3600])
 def test_after_a_jump_of_the_clock_rates_are_unknown_and_then_right(jump: int) -> None:
     state = State()

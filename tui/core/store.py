@@ -34,8 +34,11 @@ class Shown:
         return self.value is not None and self.error is not None
 
     def age_s(self, now: datetime) -> float | None:
-        """Seconds since the value was taken; `None` before the first."""
-        return None if self.taken_at is None else max(0.0, (now - self.taken_at).total_seconds())
+        """Seconds since the value was taken; `None` before the first.
+
+        A value of the future, after the clock went back, is as far away: nothing says that it still holds.
+        """
+        return None if self.taken_at is None else abs((now - self.taken_at).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
