@@ -45,6 +45,7 @@ class Run:
         self._next_write = 0.0
         self._next_word = self._started + 2.0
         self._tty = sys.stderr.isatty()
+        self._unwritten = False  # the status file could not be written, and that was said
         left = options.status_file
         self._resumed = left is not None and history_was_written(left)
         self._counted_before = counted_before(left) if left is not None and options.count is not None else 0
@@ -160,9 +161,12 @@ class Run:
             return
         try:
             write_status(self.options.status_file, status)
-        except OSError as error:
-            self._say(f"The status file {self.options.status_file} cannot be written: {error.strerror}.")
-            self.options.status_file = None
+        except OSError as error:  # a full disk passes: it is tried again
+            if not self._unwritten:
+                self._say(f"The status file {self.options.status_file} cannot be written: {error.strerror}.")
+            self._unwritten = True
+        else:
+            self._unwritten = False
 
     def _summary(self, problem: str | None) -> int:
         delivery = self.delivery

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,11 +43,16 @@ def timestamp() -> str:
 
 
 def write_status(path: Path, status: Status) -> None:
-    """Replace the file at once (write beside it, then rename); raises `OSError`."""
+    """Replace the file at once (write beside it, then rename); raises `OSError`, and then leaves it as it was."""
     status.updated_at = timestamp()
     beside = path.with_name(f"{path.name}.{status.pid}.new")
-    beside.write_text(json.dumps(asdict(status)) + "\n", encoding="utf-8")
-    os.replace(beside, path)  # noqa: PTH105
+    try:
+        beside.write_text(json.dumps(asdict(status)) + "\n", encoding="utf-8")
+        os.replace(beside, path)  # noqa: PTH105
+    except OSError:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
 
 
 def history_was_written(path: Path) -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tui.core.control import Control
     from tui.core.live import LiveCandles
     from tui.core.recording import Header, Recording
+    from tui.model.access import S3Access
     from tui.model.checks import Check
     from tui.model.keeping import Keeping
     from tui.model.stack import ProducerStatus
@@ -47,7 +48,10 @@ class Clients:
 
 @lru_cache(maxsize=8)
 def kit(settings: Settings) -> StackKit:
-    """Everything that depends on where the stack runs."""
+    """Everything that depends on where the stack runs; raises `LakehouseError` for a home of a newer format."""
+    from tui.stack import home_format
+
+    home_format.refuse_newer(settings.home)
     if settings.backend == "compose":
         from tui.stack.compose.kit import ComposeKit
 
@@ -66,15 +70,22 @@ def backend(settings: Settings) -> StackBackend:
     return kit(settings).backend
 
 
-@lru_cache(maxsize=8)
 def clients(settings: Settings) -> Clients:
-    """Clients of Kafka, Flink and the tables; nothing is connected yet."""
-    from tui.clients.kafka import KafkaClient
-    from tui.clients.lake import LakeClient
+    """Clients of Kafka, Flink and the tables; nothing is connected yet.
 
+    Raises `LakehouseError` where there is no lakehouse, or another one has its ports.
+    """
     s3 = kit(settings).s3()
     if s3 is None:
         raise LakehouseError(f"There is no lakehouse in {settings.home} yet; run `lakehouse-tui up` first.")
+    return _clients(settings, s3)
+
+
+@lru_cache(maxsize=8)
+def _clients(settings: Settings, s3: S3Access) -> Clients:
+    from tui.clients.kafka import KafkaClient
+    from tui.clients.lake import LakeClient
+
     return Clients(
         kafka=KafkaClient(settings.kafka_access, settings.topic, settings.group),
         flink=flink(settings),
@@ -131,7 +142,6 @@ def query(settings: Settings, *, exports: bool = True) -> QueryEngine:
     return QueryEngine(clients(settings).lake, exports=exports)
 
 
-@lru_cache(maxsize=8)
 def control(settings: Settings) -> Control:
     """The actions on the job."""
     from tui.core.control import Control
@@ -247,7 +257,7 @@ def cockpit(settings: Settings, *, read_only: bool = False) -> Cockpit:
         report=lambda error: report(settings, error),
         sources=feeds.sources(),
         actions=actions(Actors(settings), str(settings.home)),
-        capabilities=backend(settings).capabilities(),
+        capabilities=_capabilities(settings),
         read_only=read_only,
         theme=settings.theme,
         refresh_interval_s=settings.refresh_interval_s,
@@ -263,6 +273,14 @@ def cockpit(settings: Settings, *, read_only: bool = False) -> Cockpit:
         keys=dict(settings.keys),
         topic_port=lambda: topic(settings),
     )
+
+
+def _capabilities(settings: Settings) -> frozenset[str]:
+    """Nothing can be done in a home that is refused; why stands where its sources would be shown."""
+    try:
+        return backend(settings).capabilities()
+    except LakehouseError:
+        return frozenset()
 
 
 def recorder(settings: Settings, path: Path) -> Recorder:

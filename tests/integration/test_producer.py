@@ -164,6 +164,38 @@ def test_a_killed_kafka_is_waited_out_without_loss_or_doubles(lab: Lab, tmp_path
     assert until(lambda: in_topic(lab), "Kafka is back") == 4000
 
 
+def test_a_kafka_that_is_away_for_over_a_minute_costs_nothing(lab: Lab, tmp_path: Path) -> None:
+    """Longer than librdkafka waits for an answer (`socket.timeout.ms`, 60 s): what was sent is sent once more."""
+    told = tmp_path / "status.json"
+    with producing(lab, "--rate", 100, "--count", 8000, "--status-file", told) as run:
+        until(lambda: status(told).get("acknowledged", 0) > 100, "the producer runs")
+        with frozen_kafka(lab):
+            began = time.monotonic()
+            until(lambda: time.monotonic() - began > 63, "over a minute", 70)
+            assert status(told)["sent"] > status(told)["acknowledged"] + 5000
+        _, err = run.communicate(timeout=120)
+    assert run.returncode == 0, err
+    assert (status(told)["sent"], status(told)["acknowledged"], status(told)["failed"]) == (8000, 8000, 0)
+    assert in_topic(lab) == 8000
+
+
+def test_killed_amid_a_batch_it_leaves_a_beginning_of_what_it_made_and_no_less_than_it_told(
+    lab: Lab, tmp_path: Path
+) -> None:
+    told = tmp_path / "status.json"
+    with producing(lab, "--rate", 0, "--seed", 3, "--status-file", told) as run:
+        until(lambda: status(told).get("acknowledged", 0) > 5_000, "the producer runs at full speed")
+        run.kill()
+        run.wait()
+    found = messages(lab)
+    assert len(found) >= status(told)["acknowledged"] > 5_000
+    market = Market(seed=3)
+    expected = [market.next(0) for _ in range(4 * len(found))]
+    for key in {e.key for e in expected}:
+        prices = [price(m.value()) for m in found if m.key() == key]
+        assert prices == [price(e.value) for e in expected if e.key == key][: len(prices)]
+
+
 def test_ended_while_kafka_is_away_it_says_how_many_are_missing(lab: Lab, tmp_path: Path) -> None:
     told = tmp_path / "status.json"
     with producing(lab, "--rate", 500, "--status-file", told) as run:

@@ -23,7 +23,9 @@ from tui.model.stack import Progress, Service, ServiceState
 from tui.settings import Settings
 from tui.stack.local import processes
 from tui.stack.local.backend import LocalBackend
+from tui.stack.local.kafka import ensure_topic
 from tui.stack.local.layout import Layout
+from tui.stack.local.log_tail import LocalLogs
 from tui.stack.local.spec import TAG
 
 SERVICES = ("kafka", "s3", "jobmanager", "taskmanager")
@@ -177,6 +179,18 @@ def test_log_shows_the_service_and_follows_it(stack: Stack) -> None:
     assert len(list(stack.backend.log("jobmanager", lines=3))) == 3
     with pytest.raises(LakehouseError, match=r"no service zookeeper; there are .*kafka"):
         stack.backend.log("zookeeper")
+
+
+def test_a_deleted_log_comes_back_and_is_followed_on(stack: Stack) -> None:
+    reader, log = LocalLogs(stack.layout), stack.layout.logs / "kafka.log"
+    cursor = reader.tail("kafka").cursor
+    log.unlink()
+    until(log.exists, "the log is there again", 10)
+    topic = f"after_{time.monotonic_ns()}"
+    ensure_topic(replace(stack.settings, topic=topic), 30)
+    until(lambda: any(topic in line.text for line in reader.tail("kafka", cursor).lines), "new lines are read", 10)
+    held = {str(link.readlink()) for link in Path(f"/proc/{stack.supervisor_pid()}/fd").iterdir()}
+    assert not [path for path in held if path.endswith(" (deleted)")]
 
 
 def test_a_program_runs_under_the_same_supervisor(stack: Stack) -> None:

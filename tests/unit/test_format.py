@@ -54,6 +54,13 @@ def test_duration(seconds: float, text: str) -> None:
     assert fmt.duration(seconds) == text
 
 
+def test_age_of_the_future_is_unknown_but_for_a_little_skew() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert fmt.age(now + timedelta(seconds=5), now) == "0 s"
+    assert fmt.age(now + timedelta(seconds=6), now) == fmt.UNKNOWN
+    assert fmt.age(now + timedelta(hours=1), now) == fmt.UNKNOWN
+
+
 def test_age_counts_whole_seconds_and_never_less_than_none() -> None:
     assert fmt.age(NOW - timedelta(seconds=4.9), NOW) == "4 s"
     assert fmt.age(NOW + timedelta(seconds=4), NOW) == "0 s"

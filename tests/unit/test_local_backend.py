@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,11 +19,12 @@ import pytest
 from tui.model.errors import LakehouseError, UnavailableError
 from tui.model.stack import Progress
 from tui.settings import PORTS, Settings
-from tui.stack.local import credentials, processes
+from tui.stack.local import credentials, processes, space
 from tui.stack.local.backend import LocalBackend
 from tui.stack.local.layout import Layout
+from tui.stack.local.spec import ProgramSpec
 from tui.stack.local.startup import Startup
-from tui.stack.local.supervision import Supervisor
+from tui.stack.local.supervision import State, Supervisor
 
 
 def silent(_: Progress) -> None:
@@ -90,6 +93,43 @@ def test_a_failure_before_the_first_service_leaves_no_supervisor(
         LocalBackend(replace(settings, **free_ports())).up(silent)
     assert processes.tagged(Layout(settings.home)) == []
     assert not settings.stack_file.exists()
+
+
+def test_without_space_nothing_is_started(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(space, "free_bytes", lambda _: 1_500_000)
+    with pytest.raises(LakehouseError, match=rf"^No space is left for {settings.home} \(1\.5 MB\): free some"):
+        LocalBackend(replace(settings, **free_ports())).up(silent)
+    assert processes.tagged(Layout(settings.home)) == []
+
+
+def test_what_gave_up_without_space_is_started_again_once_there_is_enough(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = 0
+    monkeypatch.setattr(space, "free_bytes", lambda _: free)
+    backend, supervisor = LocalBackend(settings), start_supervisor(settings)
+    assert backend.revive() == ()
+    crash = ProgramSpec("kafka", (sys.executable, "-c", "raise SystemExit(3)"), start_tries=0)
+    supervisor.launch(crash)
+    until_state(supervisor, State.FATAL)
+    free = 10 * 1024**2
+    assert backend.revive() == (), "there is some, but not enough"
+    free = 10**9
+    assert backend.revive() == ("kafka",)
+    until_state(supervisor, State.FATAL)
+    assert (Layout(settings.home).run / "kafka.starts").read_text().count("\n") == 2
+    assert backend.revive() == (), "it did not give up for want of space this time"
+    found = {s.name: s for s in backend.services()}
+    assert found["kafka"].detail != space.shortage(settings.home)
+    free = 0
+    assert all(s.detail == space.shortage(settings.home) for s in backend.services())
+
+
+def until_state(supervisor: Supervisor, wanted: State) -> None:
+    deadline = time.monotonic() + 15
+    while supervisor.programs()["kafka"].state is not wanted:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_down_forgets_what_the_stack_was_started_with(settings: Settings) -> None:

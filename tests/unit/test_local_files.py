@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.no_space import no_space
 from tui.model.errors import LakehouseError, UsageError
 from tui.stack.local import credentials, logs, ports
 from tui.stack.local.layout import SOCKET_PATH_MAX, Layout, write_private
@@ -152,6 +153,18 @@ def test_write_private_replaces_whole_files(tmp_path: Path) -> None:
     path.chmod(0o644)
     write_private(path, "new")
     assert (path.read_text(), mode(path)) == ("new", 0o600)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_write_private_leaves_the_old_file_and_nothing_else_where_there_is_no_space(
+    tmp_path: Path, durable: bool
+) -> None:
+    path = tmp_path / "state.json"
+    write_private(path, "old")
+    with no_space(), pytest.raises(OSError, match="File too large"):
+        write_private(path, "new", durable=durable)
+    assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 

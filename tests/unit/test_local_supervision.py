@@ -130,6 +130,13 @@ def test_a_missing_program_is_fatal_with_words_in_its_log(layout: Layout, superv
     assert "No such file" in (layout.logs / "none.log").read_text()
 
 
+def test_a_program_starts_where_its_start_cannot_be_counted(layout: Layout, supervisor: Supervisor) -> None:
+    (layout.run / "nap.starts").mkdir()
+    supervisor.launch(ProgramSpec("nap", SLEEP))
+    pid = state(supervisor, "nap").pid or 0
+    until(lambda: psutil.Process(pid).cmdline() == list(SLEEP))
+
+
 def test_stop_kills_what_does_not_listen(layout: Layout, supervisor: Supervisor) -> None:
     code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
     supervisor.launch(ProgramSpec("deaf", python(code), stop_wait_s=1))

@@ -146,7 +146,7 @@ def test_a_missing_and_a_deleted_log_are_sentences(folder: Path) -> None:
     append(folder / "kafka.log", "one\n")
     cursor = logs_.tail("kafka").cursor
     (folder / "kafka.log").unlink()
-    with pytest.raises(NotFoundError, match=r"kafka\.log is gone; it comes back when kafka starts again"):
+    with pytest.raises(NotFoundError, match=r"kafka\.log is gone; it comes back with the next line of kafka"):
         logs_.tail("kafka", cursor)
     append(folder / "kafka.log", "again\n")
     assert texts(logs_.tail("kafka", cursor)) == ["again"]

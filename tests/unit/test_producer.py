@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.no_space import no_space
+
 PRODUCER = Path(__file__).parents[2] / "producer"
 sys.path.insert(0, str(PRODUCER))
 
@@ -228,6 +230,24 @@ def test_the_status_file_is_replaced_whole(tmp_path: Path) -> None:
     write_status(path, status)
     assert json.loads(path.read_text())["sent"] == 9
     assert [p.name for p in tmp_path.iterdir()] == ["status.json"]
+
+
+def test_a_status_that_cannot_be_written_stays_as_it_was_and_is_tried_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "status.json"
+    run = Run(parse(["--status-file", str(path)]))
+    run._tick()
+    before = path.read_text()
+    with no_space():
+        for _ in range(3):
+            run._tick(force=True)
+    assert path.read_text() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["status.json"]
+    assert capsys.readouterr().err.count("cannot be written: File too large.") == 1
+    run.delivery.sent = 7
+    run._tick(force=True)
+    assert json.loads(path.read_text())["sent"] == 7
 
 
 def test_a_fatal_error_ends_the_delivery_with_a_sentence() -> None:

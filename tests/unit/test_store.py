@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tui.core.refresh import Refresh
 from tui.core.sources import Source
 from tui.core.store import HISTORY, State, apply
@@ -74,6 +76,24 @@ def test_what_is_unknown_stays_unknown() -> None:
 
 def test_a_counter_that_goes_back_is_no_negative_rate() -> None:
     assert apply(apply(State(), lag(0, 100, 90)), lag(1, 10, 5)).rates[0].in_rate is None
+
+
+def test_a_value_of_the_future_is_not_shown_as_fresh() -> None:
+    shown = apply(State(), lag(3600, 5, 5)).shown("lag")
+    assert shown.age_s(at(0)) == shown.age_s(at(7200)) == 3600
+
+
+@pytest.mark.parametrize("jump", [3600, -3600])
+def test_after_a_jump_of_the_clock_rates_are_unknown_and_then_right(jump: int) -> None:
+    state = State()
+    for second in range(20):
+        state = apply(state, lag(second, 50 * second, 50 * (second // 5 * 5)))
+    assert state.rates[0].in_rate == 50.0
+    for second in range(20, 60):
+        state = apply(state, lag(jump + second, 50 * second, 50 * (second // 5 * 5)))
+        found = state.rates[0]
+        assert found.in_rate == (None if second == 20 else 50.0)
+        assert found.out_rate == (None if second < 30 else 50.0)
 
 
 def test_lag_that_grows_has_no_eta_and_lag_zero_is_caught_up() -> None:

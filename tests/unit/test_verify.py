@@ -277,6 +277,16 @@ def test_an_old_checkpoint(house: Lakehouse) -> None:
     assert not house.verify()["checkpoint"].ok
 
 
+def test_a_checkpoint_of_the_future_tells_nothing(house: Lakehouse) -> None:
+    house.checkpointed(house.stats(7, age_s=-5))
+    assert house.verify()["checkpoint"].actual == "checkpoint 7, 0 s old"
+    assert house.verify()["checkpoint"].ok
+    house.checkpointed(house.stats(7, age_s=-3600))
+    check = house.verify()["checkpoint"]
+    assert (check.ok, check.actual) == (False, "checkpoint 7, of the future")
+    assert check.detail == "The clock went back; the next checkpoint tells."
+
+
 def test_before_the_first_checkpoint(house: Lakehouse) -> None:
     summary = replace(house.jobs[0].summary, started_at=NOW - timedelta(seconds=18))
     house.jobs = [JobDetail(summary, (), replace(house.stats(0), history=()))]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.no_space import no_space
 from tui.model.errors import LakehouseError, UsageError
 from tui.model.keeping import Keeping, Wish
 from tui.settings import PIPELINE, Settings, load, with_pipeline
@@ -32,6 +33,17 @@ def test_a_wish_has_what_the_job_was_started_with(settings: Settings) -> None:
     assert with_pipeline(settings, wish.pipeline) == own
     assert set(wish.pipeline) == set(PIPELINE)
     assert (settings.home / "data" / "flink" / "wanted.json").stat().st_mode & 0o077 == 0
+
+
+def test_down_ends_a_wish_on_a_full_disk_too(settings: Settings) -> None:
+    file = WishFile(settings)
+    file.want(JOB)
+    with no_space():
+        with pytest.raises(LakehouseError, match="cannot be written"):
+            file.end(JOB)
+        assert file.read() is not None
+        file.end_all()
+    assert file.read() is None
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"job_id": 3}', '{"job_id": "a", "wanted": "yes"}'])

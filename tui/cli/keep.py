@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,8 @@ from tui.core.control import Control
 from tui.core.keeper import Keeper
 from tui.model.keeping import Wish
 from tui.settings import Settings, load, with_pipeline
+from tui.stack.local.home_watch import HomeWatch, supervisor_of
+from tui.stack.local.layout import Layout
 from tui.stack.wished import KeepingFile
 
 LOOK_S = 1.0
@@ -35,6 +38,19 @@ def steady(start: datetime) -> Callable[[], datetime]:
     return lambda: start + timedelta(seconds=time.monotonic() - began)
 
 
+def watch_home(layout: Layout) -> None:
+    """Look after the home's folder beside the job, whose submission takes its time."""
+    supervisor = supervisor_of(layout)
+    if supervisor is None:
+        return
+    watch = HomeWatch(layout, supervisor)
+    while True:
+        sentence = watch.look()
+        if sentence is not None:
+            say(sentence)
+        time.sleep(LOOK_S)
+
+
 def main() -> None:
     """Look again and again, until the supervisor ends it; then a submission under way ends too."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -51,6 +67,7 @@ def main() -> None:
         now=steady(datetime.now(UTC)),
         adopts=settings.backend == "compose",  # whose jobs are also started by `flink run` in a container
     )
+    threading.Thread(target=watch_home, args=(Layout(settings.home),), daemon=True).start()
     say("watches")
     while True:
         keeper.look()

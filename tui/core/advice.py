@@ -12,7 +12,7 @@ from tui.model.flink import CheckpointStats
 from tui.model.iceberg import TableHistory
 from tui.model.kafka import TopicLag
 from tui.model.keeping import Keeping
-from tui.model.stack import ProducerStatus, Service, ServiceState
+from tui.model.stack import NO_SPACE, ProducerStatus, Service, ServiceState
 
 OURS = frozenset({"up", "down", "produce"})
 """The capabilities of a backend that runs its services itself."""
@@ -55,8 +55,10 @@ _WITHOUT = {
 
 
 def absence(state: State, name: str, title: str) -> str | None:
-    """Why service `name` cannot answer, where its process says so; `None` while it should."""
+    """Why service `name` cannot answer, where its process or the disk says so; `None` while it should."""
     service = next((s for s in services(state) if s.name == name), None)
+    if service is not None and (service.detail or "").startswith(NO_SPACE):
+        return f"{title}: {service.detail}."
     sentence = _WITHOUT.get(service.state) if service is not None else None
     return None if sentence is None else sentence.format(title)
 

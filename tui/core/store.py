@@ -34,8 +34,11 @@ class Shown:
         return self.value is not None and self.error is not None
 
     def age_s(self, now: datetime) -> float | None:
-        """Seconds since the value was taken; `None` before the first."""
-        return None if self.taken_at is None else max(0.0, (now - self.taken_at).total_seconds())
+        """Seconds since the value was taken; `None` before the first.
+
+        A value of the future, after the clock went back, is as far away: nothing says that it still holds.
+        """
+        return None if self.taken_at is None else abs((now - self.taken_at).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,7 @@ def apply(state: State, reading: Reading[Any]) -> State:
     shown = _after(state.shown(reading.source), reading)
     state = replace(state, sources=MappingProxyType({**state.sources, reading.source: shown}))
     if reading.ok and isinstance(reading.value, TopicLag):
-        before = tuple(lag for lag in state.lag_history if lag.taken_at != reading.value.taken_at)
-        history = (*before, reading.value)[-HISTORY:]
+        history = (*_before(reading.value, state.lag_history), reading.value)[-HISTORY:]
         state = replace(state, lag_history=history, rates=MappingProxyType(_rates(history)))
     return state
 
@@ -75,6 +77,13 @@ def _after(shown: Shown, reading: Reading[Any]) -> Shown:
     if reading.ok:
         return Shown(reading.value, reading.taken_at)
     return replace(shown, error=reading.error, failing_since=shown.failing_since or reading.taken_at)
+
+
+def _before(newest: TopicLag, history: tuple[TopicLag, ...]) -> tuple[TopicLag, ...]:
+    """What rates may reach back to: nothing beyond a gap, or a jump of the machine's clock, ahead or back."""
+    earlier = tuple(lag for lag in history if lag.taken_at != newest.taken_at)
+    gap_s = (newest.taken_at - earlier[-1].taken_at).total_seconds() if earlier else 0.0
+    return earlier if 0.0 <= gap_s <= READ_WINDOW_S else ()
 
 
 RATE_WINDOW_S = 10.0

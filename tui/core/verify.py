@@ -105,6 +105,9 @@ class Verifier:
             due = jobs[0].summary.started_at + interval
             return False, "no checkpoint yet", f"The first one is due {_due(due, now)}."
         age = now - newest.completed_at
+        if age < -_SKEW:
+            return False, f"checkpoint {newest.id}, of the future", "The clock went back; the next checkpoint tells."
+        age = max(age, timedelta(0))
         bound = 2 * interval + timedelta(milliseconds=newest.duration_ms or 0)
         text = f"checkpoint {newest.id}, {age.total_seconds():.0f} s old"
         return age <= bound, text, "" if age <= bound else f"It may be at most {bound.total_seconds():.0f} s old."
@@ -165,6 +168,8 @@ class Verifier:
         return self.lake.candles(raw.current_id, candles.current_id), apart
 
 
+_SKEW = timedelta(seconds=5)
+"""So much ahead of our clock Flink's may be."""
 _FRESH = "a completed checkpoint, not older than two intervals"
 _CONSISTENT = "no table is ahead of the job's newest checkpoint"
 _ONCE = "every committed offset is in raw_trades or bad_trades, once"

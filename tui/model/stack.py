@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+NO_SPACE = "no space is left"
+"""How the detail of a service begins that a full disk keeps from working."""
+
 
 class ServiceState(StrEnum):
     """What is known of one service."""

@@ -20,9 +20,13 @@ _CHAIN = (
 def core_site(access: S3Access, buffers: Path | None) -> str:
     """The file's text; it holds the keys. `buffers` is where uploads wait, `None` for each machine's own place.
 
+    The local server, whose buffers are the home's, keeps ETags in extended attributes, which not every copy of a home
+    has; S3A then reads without its watch for changed objects, and nothing changes objects there.
+
     Iceberg's catalog takes all of it to the cluster, inside of the job.
     """
-    place = {} if buffers is None else {"fs.s3a.buffer.dir": buffers}
+    own = {"fs.s3a.buffer.dir": buffers, "fs.s3a.change.detection.version.required": "false"}
+    place = {} if buffers is None else own
     values = {**options.S3A, **_place(access), **_keys(access), **place}
     lines = [f"  <property><name>{k}</name><value>{_xml(str(v))}</value></property>" for k, v in values.items()]
     return "\n".join(["<configuration>", *lines, "</configuration>", ""])

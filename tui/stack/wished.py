@@ -48,10 +48,20 @@ class WishFile:
         self._write(Wish(job_id, False))
 
     def end_all(self) -> None:
-        """End whatever is wished; nothing is written where nothing is."""
+        """End whatever is wished; nothing is written where nothing is. On a full disk the file goes instead."""
         wish = self.read()
-        if wish is not None and wish.wanted:
+        if wish is None or not wish.wanted:
+            return
+        try:
             self.end(wish.job_id)
+        except LakehouseError:
+            try:
+                self._path.unlink()
+            except OSError:
+                pass
+            else:
+                return
+            raise
 
     def _write(self, wish: Wish) -> None:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rich.text import Text
 
@@ -28,8 +28,11 @@ def checkpoints_summary(stats: CheckpointStats, job: JobSummary, now: datetime) 
         parts.append(f"every {fmt.duration(stats.interval_ms / 1000)}")
     if job.active and stats.interval_ms and not stats.in_progress:
         newest = max((c.trigger_at for c in stats.history), default=job.started_at)
-        due_s = (newest + timedelta(milliseconds=stats.interval_ms) - now).total_seconds()
-        parts.append(f"{'next' if stats.history else 'first'} {f'in {fmt.duration(due_s)}' if due_s > 0 else 'is due'}")
+        interval_s = stats.interval_ms / 1000
+        due_s = (newest - now).total_seconds() + interval_s
+        due = f"in {fmt.duration(due_s)}" if due_s > 0 else "is due"
+        if due_s <= interval_s + fmt.SKEW_S:  # else the clock went back
+            parts.append(f"{'next' if stats.history else 'first'} {due}")
     return " · ".join(parts)
 
 

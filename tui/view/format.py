@@ -69,9 +69,13 @@ def duration(seconds: float | None) -> str:
     return f"{days}d {hours}h"
 
 
+SKEW_S = 5.0
+"""So much ahead of our clock another one may be: what is that far in the future is just now."""
+
+
 def age(then: datetime | None, now: datetime) -> str:
-    """How long ago `then` was, in whole seconds: 4 s, 3m 20s; the future is 0 s."""
-    if then is None:
+    """How long ago `then` was, in whole seconds: 4 s, 3m 20s; unknown of the future (the clock went back)."""
+    if then is None or (then - now).total_seconds() > SKEW_S:
         return UNKNOWN
     seconds = max(0, int((now - then).total_seconds()))
     return f"{seconds} s" if seconds < 10 else duration(seconds)

@@ -11,7 +11,7 @@ from tui.model.errors import LakehouseError, NotFoundError
 from tui.model.stack import Progress, Service
 from tui.ports import ProgressSink
 from tui.settings import Settings
-from tui.stack import recorded, wished
+from tui.stack import home_format, recorded, wished
 from tui.stack.compose import engine, names, status, tool
 from tui.stack.compose.recipe import recipe
 from tui.stack.local import credentials, logs, ports, processes
@@ -73,8 +73,10 @@ class ComposeBackend(Programs):
         Raises `LakehouseError`: no engine, a taken port or name, a failed build, a service that is late.
         """
         found = engine.containers(self._settings)
+        home_format.refuse_newer(self._layout.home)
         self._layout.create()
         with self._layout.lock(lambda: progress(Progress("home", "waiting for another command to finish"))):
+            home_format.upgrade(self._layout, running=bool(found))
             if found:
                 recorded.refuse_other(self._settings)
             keys = self._keys(found)
@@ -94,6 +96,7 @@ class ComposeBackend(Programs):
         found = engine.containers(self._settings)
         if not found and not purge and not self._layout.home.exists():
             return
+        home_format.refuse_newer(self._layout.home)
         self._layout.create()
         with self._layout.lock(lambda: progress(Progress("home", "waiting for another command to finish"))):
             wished.WishFile(self._settings).end_all()

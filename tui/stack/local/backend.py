@@ -10,14 +10,15 @@ from tui.model.errors import LakehouseError, NotFoundError, UnavailableError
 from tui.model.stack import Progress, Service
 from tui.ports import ProgressSink
 from tui.settings import Settings
-from tui.stack import recorded, wished
-from tui.stack.local import credentials, flink, kafka, logs, processes, s3, status
+from tui.stack import home_format, recorded, wished
+from tui.stack.local import credentials, flink, kafka, logs, place, processes, s3, status
 from tui.stack.local.credentials import Credentials
 from tui.stack.local.layout import Layout
 from tui.stack.local.programs import STOP_WAIT_S, Programs
+from tui.stack.local.space import Shortage
 from tui.stack.local.startup import Startup
 from tui.stack.local.status import SERVICES, Prober
-from tui.stack.local.supervision import NotRunningError, Supervisor
+from tui.stack.local.supervision import NotRunningError, State, Supervisor
 
 _STOP_ORDER = (flink.TASKMANAGER, flink.JOBMANAGER, kafka.NAME, s3.NAME)
 _ORPHAN_WAIT_S = 5.0
@@ -29,6 +30,7 @@ class LocalBackend(Programs):
     def __init__(self, settings: Settings) -> None:
         super().__init__(Layout(settings.home))
         self._settings = settings
+        self._shortage = Shortage(settings.home)
 
     def capabilities(self) -> frozenset[str]:
         """Everything: the stack is ours."""
@@ -53,11 +55,16 @@ class LocalBackend(Programs):
         Raises `LakehouseError` for a taken port, a service that fails or is late, or settings that differ from what
         runs. Interrupted, it stops what it has started itself.
         """
+        home_format.refuse_newer(self._layout.home)
         self._layout.create()
         with self._layout.lock(lambda: progress(Progress("home", "waiting for another command to finish"))):
             keys = credentials.ensure(self._layout)
             supervisor = Supervisor(self._layout, keys.supervisor_password)
             was_alive = supervisor.alive()
+            home_format.upgrade(self._layout, running=was_alive)
+            if not was_alive:
+                place.refuse_moved(self._layout)
+                place.refuse_copied(self._layout)
             startup = Startup(self._settings, self._layout, keys, supervisor, progress)
             try:
                 self._start(startup, was_alive)
@@ -80,6 +87,7 @@ class LocalBackend(Programs):
         """
         if not self._layout.home.exists():
             return
+        home_format.refuse_newer(self._layout.home)
         self._layout.create()
         with self._layout.lock(lambda: progress(Progress("home", "waiting for another command to finish"))):
             wished.WishFile(self._settings).end_all()
@@ -114,8 +122,15 @@ class LocalBackend(Programs):
         return logs.follow(path, lines) if follow else iter(logs.last_lines(path, lines))
 
     def revive(self) -> tuple[str, ...]:
-        """Nothing: the supervisor starts what was killed."""
-        return ()
+        """Start again what gave up while there was no space, once there is; the supervisor starts what was killed."""
+        supervisor = self._supervisor() if self._shortage.over() else None
+        if supervisor is None:
+            return ()
+        given_up = [name for name, program in supervisor.programs().items() if program.state is State.FATAL]
+        for name in given_up:
+            supervisor.again(name)
+        self._shortage.short = False
+        return tuple(given_up)
 
     def _start(self, startup: Startup, was_alive: bool) -> None:
         if was_alive:
@@ -127,6 +142,7 @@ class LocalBackend(Programs):
         if not missing:
             return
         startup.check_ports(missing)
+        startup.check_space()
         if s3.NAME in missing:
             s3.check_data(self._settings, self._layout)
         from tui.stack.provision import provision

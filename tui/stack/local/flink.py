@@ -49,8 +49,10 @@ def lay_out(layout: Layout, provisioned: Provisioned) -> None:
     """Make Flink's home anew: links to the jars and to Flink's scripts, and an empty `conf`."""
     home = layout.flink_home
     temporary = layout.data / "flink" / "tmp"
-    for outdated in (home / "lib", home / "conf", temporary):
-        shutil.rmtree(outdated, ignore_errors=True)
+    for outdated in (home / "lib", home / "conf", home / "bin", temporary):
+        if outdated.is_symlink():
+            outdated.unlink()
+        shutil.rmtree(outdated, ignore_errors=True)  # also of a home that was copied without its links
     temporary.mkdir(mode=0o700)
     for folder in (".", "conf", "lib", "lib/extra", "log", "plugins"):
         (home / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -58,7 +60,6 @@ def lay_out(layout: Layout, provisioned: Provisioned) -> None:
         (home / "lib" / jar.name).symlink_to(jar)
     for jar in provisioned.flink_extra_jars:
         (home / "lib" / "extra" / jar.name).symlink_to(jar)
-    (home / "bin").unlink(missing_ok=True)
     (home / "bin").symlink_to(provisioned.pyflink / "bin")  # where Flink's scripts look for each other
     for name in ("log4j-cli.properties", "log4j-session.properties"):
         shutil.copyfile(provisioned.pyflink / "conf" / name, home / "conf" / name)

@@ -12,7 +12,7 @@ from tui.ports import ProgressSink
 from tui.resources import resource
 from tui.settings import Settings
 from tui.stack import restore_points, submitting
-from tui.stack.local import client_jvm, fence, flink, spec, submission
+from tui.stack.local import client_jvm, fence, flink, place, spec, submission
 from tui.stack.local.layout import Layout
 from tui.stack.local.programs import Programs
 from tui.stack.provision import Provisioned, provisioned
@@ -62,6 +62,7 @@ class LocalJobs:
     @contextmanager
     def submitting(self) -> Iterator[None]:
         """Held from the look whether a job runs until the new one does, and as long as a client of ours lives."""
+        place.refuse_moved(self._layout)
         with submitting.alone(self._layout.run) as lock:
             self._lock = lock
             try:

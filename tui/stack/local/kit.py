@@ -10,7 +10,7 @@ from tui.model.access import S3Access
 from tui.model.checks import Check
 from tui.settings import Settings
 from tui.stack import doctor
-from tui.stack.local import credentials, sql_client
+from tui.stack.local import credentials, place, sql_client
 from tui.stack.local.backend import LocalBackend
 from tui.stack.local.job import LocalJobs
 from tui.stack.local.layout import Layout
@@ -51,7 +51,11 @@ class LocalKit:
         return WishFile(self._settings)
 
     def s3(self) -> S3Access | None:
-        """How the object store is reached; `None` before the first `up`."""
+        """How the object store is reached; `None` before the first `up`.
+
+        Raises `LakehouseError` where the ports are those of another home's stack, and this one's is down.
+        """
+        place.refuse_others(self._settings, Layout(self._settings.home))
         return credentials.s3_access(self._settings)
 
     def examine(self) -> Iterator[Check]:
@@ -65,4 +69,5 @@ class LocalKit:
 
     def sql(self, file: Path | None) -> tuple[list[str], dict[str, str]]:
         """The SQL client as a command line and an environment."""
+        place.refuse_others(self._settings, Layout(self._settings.home))
         return sql_client.command(self._settings, file)

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def main(spec_path: str) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != int(Path(spec["supervisor"]).read_text(encoding="utf-8")):
         sys.exit("The supervisor died before this program was started.")
-    with Path(spec["starts"]).open("a", encoding="utf-8") as handle:
+    with suppress(OSError), Path(spec["starts"]).open("a", encoding="utf-8") as handle:  # a full disk costs the count
         handle.write(f"{datetime.now(UTC).isoformat()} {os.getpid()}\n")
     argv = [word.replace("{pid}", str(os.getpid())) for word in spec["argv"]]
     os.chdir(spec["cwd"])

@@ -74,7 +74,7 @@ class LocalLogs:
 
     def _missing(self, service: str, cursor: LogCursor | None) -> str:
         if cursor is not None:
-            return f"{self._path(service)} is gone; it comes back when {service} starts again."
+            return f"{self._path(service)} is gone; it comes back with the next line of {service}."
         return f"{service} has no log yet; {_BEGIN.get(service, 'start the stack')} first."
 
 

@@ -49,11 +49,12 @@ def follow(path: Path, lines: int, stop: Callable[[], bool] = lambda: False) -> 
     yield from last_lines(path, lines)
     rest = b""
     while not stop():
+        replaced = handle is None or _replaced(handle, path)  # asked first: what was written before is read before
         chunk = handle.read() if handle is not None else b""
         if chunk:
             *complete, rest = (rest + chunk).split(b"\n")
             yield from (line.decode("utf-8", "replace") for line in complete)
-        elif handle is None or _replaced(handle, path):
+        elif replaced:
             fresh = _open(path)
             if handle is not None and fresh is not None:
                 handle.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from tui import state_file
+from tui.stack.local import processes
 from tui.stack.local.layout import Layout, write_private
 
 INTERNAL = ("kafka_controller", "jobmanager_rpc")
@@ -21,15 +22,20 @@ _COMMAND_LENGTH = 80
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The process that listens on a port; unknown parts are `None` (another user's process)."""
+    """The process that listens on a port; unknown parts are `None` (another user's process).
+
+    `home` is where the lakehouse is that it is a process of, if it is one of any.
+    """
 
     pid: int | None
     command: str | None
+    home: Path | None = None
 
     def __str__(self) -> str:
         if self.pid is None:
             return "a process of another user"
-        return f"process {self.pid} ({self.command or 'unknown command'})"
+        whose = f" of the lakehouse in {self.home}" if self.home else ""
+        return f"process {self.pid} ({self.command or 'unknown command'}){whose}"
 
 
 def is_free(port: int) -> bool:
@@ -54,11 +60,13 @@ def holder(port: int) -> Holder:
     if pid is None:
         return Holder(None, None)
     try:
-        words = psutil.Process(pid).cmdline()
+        process = psutil.Process(pid)
+        words = process.cmdline()
     except psutil.Error:
         return Holder(pid, None)
     command = " ".join([Path(words[0]).name, *words[1:]]) if words else ""
-    return Holder(pid, command if len(command) <= _COMMAND_LENGTH else f"{command[: _COMMAND_LENGTH - 1]}…")
+    shown = command if len(command) <= _COMMAND_LENGTH else f"{command[: _COMMAND_LENGTH - 1]}…"
+    return Holder(pid, shown, processes.home_of(process))
 
 
 def internal(layout: Layout, *, avoid: set[int], in_use: frozenset[str]) -> dict[str, int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 
@@ -11,11 +13,38 @@ from tui.stack.local.spec import TAG
 
 
 def tagged(layout: Layout) -> list[psutil.Process]:
-    """All living processes of this home except this program itself."""
+    """All living processes of this home except this program itself, also those that knew it by another path."""
+    return _found(lambda process: belongs(process, layout))
+
+
+def moved(layout: Layout) -> list[psutil.Process]:
+    """Those that knew this home by another path: it was moved while they ran."""
+    return _found(lambda process: _moved(process, layout))
+
+
+def belongs(process: psutil.Process, layout: Layout) -> bool:
+    """Whether it is a process of this home; raises `psutil.Error` where it cannot be asked."""
+    return process.environ().get(TAG) == layout.id or _moved(process, layout)
+
+
+def home_of(process: psutil.Process) -> Path | None:
+    """The home that it is a process of, as far as it can be asked: the folder in which its stack was started."""
+    try:
+        return Path(process.cwd()) if TAG in process.environ() else None
+    except (psutil.Error, OSError):
+        return None
+
+
+def _moved(process: psutil.Process, layout: Layout) -> bool:
+    tag = process.environ().get(TAG)
+    return tag not in (None, layout.id) and Path(process.cwd()).samefile(layout.home)
+
+
+def _found(wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and process.environ().get(TAG) == layout.id:
+            if process.pid != os.getpid() and wanted(process):
                 found.append(process)
         except (psutil.Error, OSError):  # gone, a zombie, or another user's
             continue

@@ -11,7 +11,7 @@ from tui.model.errors import LakehouseError, UnavailableError
 from tui.model.stack import ProducerStatus
 from tui.resources import resource
 from tui.settings import Settings
-from tui.stack.local import logs
+from tui.stack.local import logs, place
 from tui.stack.local.layout import Layout
 from tui.stack.local.programs import Programs
 
@@ -28,13 +28,15 @@ class LocalProducer:
     def __init__(self, settings: Settings, backend: Programs) -> None:
         self._settings = settings
         self._backend = backend
-        layout = Layout(settings.home)
-        self._status_file = layout.run / "producer.json"
-        self._log = layout.logs / f"{NAME}.log"
+        self._layout = Layout(settings.home)
+        self._status_file = self._layout.run / "producer.json"
+        self._log = self._layout.logs / f"{NAME}.log"
 
     def command(self, options: Mapping[str, str], *, background: bool) -> list[str]:
         """The producer's command line; `options` are its own flags without dashes."""
         s = self._settings
+        if not background:
+            place.refuse_others(s, self._layout)
         fixed = {"bootstrap": s.kafka, "topic": s.topic, "symbols": ",".join(s.symbols)}
         if background:
             fixed["status-file"] = str(self._status_file)

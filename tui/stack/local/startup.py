@@ -12,9 +12,10 @@ from tui.model.stack import Progress, Service, ServiceState
 from tui.ports import ProgressSink
 from tui.settings import Settings
 from tui.stack import recorded
-from tui.stack.local import flink, kafka, logs, ports, s3
+from tui.stack.local import flink, kafka, logs, place, ports, s3
 from tui.stack.local.credentials import Credentials
 from tui.stack.local.layout import Layout
+from tui.stack.local.space import shortage
 from tui.stack.local.spec import ProgramSpec
 from tui.stack.local.status import SERVICES, Prober
 from tui.stack.local.supervision import ProgramState, State, Supervisor
@@ -54,9 +55,16 @@ class Startup:
             text = "; ".join(problems)
             raise LakehouseError(f"{text[0].upper()}{text[1:]}: end it, or choose another port.")
 
+    def check_space(self) -> None:
+        """Raise `LakehouseError` where no space is left: what starts then ends at once."""
+        words = shortage(self.layout.home)
+        if words is not None:
+            raise LakehouseError(f"{words[0].upper()}{words[1:]}.")
+
     def record(self) -> None:
         """Remember in the home what it was started with."""
         recorded.write(self.settings)
+        place.record(self.layout)
 
     def launch(self, specs: dict[str, ProgramSpec]) -> None:
         """Start services all at once."""
@@ -123,6 +131,9 @@ class Startup:
         log = self.layout.logs / f"{name}.log"
         line = logs.telling_line(log)
         words = f"; its log says: {line}" if line else ""
+        full = shortage(self.layout.home)
+        if full is not None:
+            words = f"; {full}{words}"
         return LakehouseError(f"{name} {what}{words} (whole log: {log}).")
 
     def specs(self, missing: list[str], provisioned: Provisioned) -> dict[str, ProgramSpec]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tui.model.errors import UnavailableError
@@ -13,6 +13,7 @@ from tui.settings import Settings
 from tui.stack.local import flink, kafka, s3
 from tui.stack.local.credentials import Credentials
 from tui.stack.local.layout import Layout
+from tui.stack.local.space import shortage
 from tui.stack.local.supervision import ProgramState, State
 
 SERVICES = (kafka.NAME, s3.NAME, flink.JOBMANAGER, flink.TASKMANAGER)
@@ -54,7 +55,9 @@ class Prober:
     def services(self, programs: dict[str, ProgramState], timeout_s: float = PROBE_S) -> tuple[Service, ...]:
         """All services, asked side by side."""
         with ThreadPoolExecutor(len(SERVICES)) as pool:
-            return tuple(pool.map(lambda name: self._service(name, programs.get(name), timeout_s), SERVICES))
+            found = tuple(pool.map(lambda name: self._service(name, programs.get(name), timeout_s), SERVICES))
+        full = None if all(s.healthy for s in found) else shortage(self.layout.home)
+        return found if full is None else tuple(s if s.healthy else replace(s, detail=full) for s in found)
 
     def _service(self, name: str, program: ProgramState | None, timeout_s: float) -> Service:
         endpoint = endpoints(self.settings)[name]

@@ -161,6 +161,10 @@ class Supervisor:
         self._call("supervisor.addProcessGroup", spec.name, ignore=(_Fault.ALREADY_ADDED,))
         self._call("supervisor.startProcess", spec.name, False, ignore=(_Fault.ALREADY_STARTED,))
 
+    def again(self, name: str) -> None:
+        """Start a program that gave up, as it was defined, without waiting."""
+        self._call("supervisor.startProcess", name, False, ignore=(_Fault.ALREADY_STARTED,))
+
     def stop(self, name: str, wait_s: float) -> None:
         """Stop a program (TERM, then KILL after its own deadline) and wait until it is gone, at most `wait_s`."""
         ignored = (_Fault.BAD_NAME, _Fault.NOT_RUNNING)
