@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 HOME = "$LAKEHOUSE_HOME"
 """What recordings say instead of the home's path."""
+_ERRORS_MAX = 2**20
+"""Bytes after which a new log of unexpected errors is begun; the one before it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,8 @@ def report(settings: Settings, error: BaseException) -> str:
     path = settings.home / "logs" / "errors.log"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > _ERRORS_MAX:
+            path.replace(path.with_name(f"{path.name}.1"))
         with path.open("a", encoding="utf-8") as log:
             log.write("".join(traceback.format_exception(error)))
     except OSError:

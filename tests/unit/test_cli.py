@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tui import cli
+from tui import bootstrap, cli
 from tui.cli import output
 from tui.model.errors import UnavailableError, UsageError
 from tui.model.stack import Progress, Service, ServiceState
@@ -321,6 +321,15 @@ def test_an_unexpected_error_is_logged_not_shown(
     assert "Traceback" not in error
     assert "KeyError" in error
     assert "Traceback" in (tmp_path / "logs" / "errors.log").read_text()
+
+
+def test_the_log_of_unexpected_errors_does_not_grow_for_ever(tmp_path: Path) -> None:
+    found = load({"home": tmp_path}, {})
+    log = tmp_path / "logs" / "errors.log"
+    for _ in range(40):
+        bootstrap.report(found, KeyError("x" * 100_000))
+        assert log.stat().st_size < 1.3 * 2**20
+    assert sorted(path.name for path in log.parent.iterdir()) == ["errors.log", "errors.log.1"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from tui.model.errors import LakehouseError
 from tui.model.flink import Lineage, RestorePoint
-from tui.stack.restore_points import HEADER_BYTES, TAIL_BYTES, LineageFile, find, flink_uri, point
+from tui.stack.restore_points import HEADER_BYTES, TAIL_BYTES, LineageFile, find, flink_uri, point, prune
 
 PAYLOADS = Path(__file__).parent.parent / "payloads"
 
@@ -109,3 +109,25 @@ def test_a_line_cut_short_costs_no_other_line(tmp_path: Path) -> None:
         LineageFile(path).append(job, None)
     assert LineageFile(path).read() == Lineage({"a": None, "b": None})
     assert len(path.read_text().splitlines()) == 3
+
+
+def test_checkpoints_of_old_jobs_go(tmp_path: Path) -> None:
+    for number in range(6):
+        metadata(tmp_path / f"{number}" / "chk-1", 1, 1000.0 * (number + 1))
+    metadata(tmp_path / "1" / "chk-2", 2, 9000.0)  # the oldest but one goes on the longest
+    metadata(tmp_path / "damaged" / "chk-1", 1, 8000.0, b"")
+    for name, at in (("never complete", 500.0), ("begins", 9500.0), ("damaged", 8000.0)):
+        (tmp_path / name).mkdir(exist_ok=True)
+        os.utime(tmp_path / name, (at, at))
+    prune(tmp_path, spared="2", keep=3)
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["1", "2", "4", "5", "begins", "damaged"]
+    assert [p.checkpoint_id for p in find(tmp_path, tmp_path / "none") if p.job_id == "1"] == [1, 2]
+
+
+def test_nothing_goes_before_there_is_enough(tmp_path: Path) -> None:
+    for number in range(3):
+        metadata(tmp_path / f"{number}" / "chk-1", 1, 1000.0)
+    (tmp_path / "never complete").mkdir()
+    prune(tmp_path, keep=3)
+    prune(tmp_path / "not there", keep=3)
+    assert len(list(tmp_path.iterdir())) == 4

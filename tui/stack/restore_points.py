@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import struct
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ _LAST_FIELD = re.compile(rb"(?:SharingFilesStrategy|PostCheckpointAction)\x00.{0
 HEADER_BYTES = _HEADER.size
 TAIL_BYTES = 128
 NAMED_IN_SAVEPOINT = "savepoint-"
+KEPT_JOBS = 5
+"""The checkpoints of so many jobs stay; each job keeps its newest few itself."""
 Kind = Literal["checkpoint", "savepoint"]
 
 
@@ -41,6 +44,27 @@ def find(checkpoints: Path, savepoints: Path) -> tuple[RestorePoint, ...]:
     """Every checkpoint and savepoint, oldest first; those that were never complete are passed over."""
     found = [*_checkpoints(checkpoints), *_savepoints(savepoints)]
     return tuple(sorted(found, key=lambda p: (p.completed_at, p.checkpoint_id)))
+
+
+def prune(checkpoints: Path, spared: str | None = None, keep: int = KEPT_JOBS) -> None:
+    """Delete checkpoints of old jobs: all that is older than those of the newest `keep` jobs that have a whole one.
+
+    Those of the job `spared` stay, and what cannot be deleted. Savepoints are their owner's.
+    """
+    newest: dict[str, datetime] = {}
+    for found in _checkpoints(checkpoints):
+        if found.damage is None:
+            newest[found.job_id] = max(found.completed_at, newest.get(found.job_id, found.completed_at))
+    if len(newest) <= keep:
+        return
+    oldest_kept = sorted(newest.values())[-keep]
+    for folder in checkpoints.iterdir():
+        if folder.name != spared and newest.get(folder.name, _changed_at(folder)) < oldest_kept:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _changed_at(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def _checkpoints(root: Path) -> Iterator[RestorePoint]:

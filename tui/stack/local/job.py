@@ -57,6 +57,7 @@ class LocalJobs:
         environment = spec.environment(self._layout, {**flink.client_environment(self._layout, found), **jvm})
         job_id = submission.run(command, environment, self._layout.logs / "submit.log", progress, lock=self._lock)
         self._lineage.append(job_id, point)
+        restore_points.prune(self._folder("checkpoints"), spared=point.job_id if point else None)
         return job_id
 
     @contextmanager
