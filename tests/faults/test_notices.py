@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -9,8 +11,19 @@ import pytest
 from tests.faults.stage import Stage, until
 from tests.integration.conftest import silent
 from tui.clients.lake.deletes import EqualityDeletes
+from tui.model.flink import RestorePoint
+from tui.stack.local.job import LocalJobs
 
 pytestmark = pytest.mark.faults
+OVERTAKING = {
+    "execution.checkpointing.unaligned": "true",
+    "execution.checkpointing.unaligned.enabled": "true",
+    "execution.checkpointing.interval": "200 ms",
+    "execution.checkpointing.min-pause": "0 ms",
+}
+"""Barriers pass what is under way, and come while the commit before is under way too."""
+ROUNDS, KILLS = 3, 4
+"""It is chance, but not for long."""
 
 
 def afresh(stage: Stage) -> None:
@@ -58,3 +71,32 @@ def test_what_the_judgement_rests_on_is_needed(stage: Stage, monkeypatch: pytest
     stage.lab.send([(0, b"BTCUSDT", b"not a trade")])
     assert any("1 missing in bad_trades" in line for line in stage.wrong())
     stage.submitted()
+
+
+class Unaligned(LocalJobs):
+    """Submits the job with checkpoints whose barriers overtake what the writers have handed on."""
+
+    def arguments(self, point: RestorePoint | None) -> list[str]:
+        changed = [part for key, value in OVERTAKING.items() for part in ("--flink-property", f"{key}={value}")]
+        return [*super().arguments(point), *changed]
+
+
+def test_unaligned_checkpoints_are_noticed(stage: Stage) -> None:
+    """Files that are under way when the TaskManager dies are held for committed (apache/iceberg #15846)."""
+    stage.new_pipeline("notices_unaligned")
+    stage.end_job()
+    jobs = Unaligned(stage.lab.settings)
+    with jobs.submitting():
+        jobs.start(None, silent)
+    lost: list[str] = []
+    for _ in range(ROUNDS):
+        stage.load()
+        for _ in range(KILLS):
+            stage.recovered()
+            os.kill(stage.pid("taskmanager"), signal.SIGKILL)
+        stage.recovered()
+        stage.settle()
+        if lost := [line for line in stage.wrong() if line.startswith("ledger")]:
+            break
+    stage.end_job()
+    assert any("missing" in line for line in lost), lost

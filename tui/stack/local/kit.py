@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from time import monotonic
 
 from tui.model.access import S3Access
 from tui.model.checks import Check
@@ -18,12 +19,16 @@ from tui.stack.local.log_tail import LocalLogs
 from tui.stack.local.producer import LocalProducer
 from tui.stack.wished import WishFile
 
+_LOOK_S = 2.0
+
 
 class LocalKit:
     """The parts for one home."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._access: S3Access | None = None
+        self._looked_at = 0.0
 
     @cached_property
     def backend(self) -> LocalBackend:
@@ -51,12 +56,15 @@ class LocalKit:
         return WishFile(self._settings)
 
     def s3(self) -> S3Access | None:
-        """How the object store is reached; `None` before the first `up`.
+        """How the object store is reached; `None` before the first `up`. Asked all the time, it looks every `_LOOK_S`.
 
         Raises `LakehouseError` where the ports are those of another home's stack, and this one's is down.
         """
-        place.refuse_others(self._settings, Layout(self._settings.home))
-        return credentials.s3_access(self._settings)
+        now = monotonic()
+        if self._access is None or now - self._looked_at >= _LOOK_S:
+            place.refuse_others(self._settings, Layout(self._settings.home))
+            self._access, self._looked_at = credentials.s3_access(self._settings), now
+        return self._access
 
     def examine(self) -> Iterator[Check]:
         """Is this machine fit for it? One check after the other."""
