@@ -55,22 +55,25 @@ class Series:
         self._left = 0
 
     def run(self, seed: int) -> Run:
-        """One run, reported whatever becomes of it."""
+        """One run, reported whatever becomes of it; one that is broken off by hand is none."""
         began, done = time.monotonic(), Run(seed)
         try:
             self._play(done)
         except StuckError as error:
             done.wrong.append(str(error))
-        except BaseException as error:
+        except Exception as error:
             done.wrong.append(repr(error))
+            self._note(done, began)
             raise
-        finally:
-            done.took_s = round(time.monotonic() - began, 1)
-            done.load, done.cores = round(os.getloadavg()[0], 1), os.cpu_count()
-            if done.outcome != "exact":
-                self._left = 0
-            note(done, self._report)
+        self._note(done, began)
         return done
+
+    def _note(self, done: Run, began: float) -> None:
+        done.took_s = round(time.monotonic() - began, 1)
+        done.load, done.cores = round(os.getloadavg()[0], 1), os.cpu_count()
+        if done.outcome != "exact":
+            self._left = 0
+        note(done, self._report)
 
     def _play(self, done: Run) -> None:
         stage, chance = self._stage, random.Random(done.seed)
