@@ -213,7 +213,7 @@ def placeholders(args: argparse.Namespace) -> dict[str, object]:
         "write.parquet.compression-codec": "zstd",
         "write.target-file-size-bytes": 134_217_728,
         "write.metadata.delete-after-commit.enabled": "true",
-        "write.metadata.previous-versions-max": 100,
+        "write.metadata.previous-versions-max": 10,  # each names all snapshots, so a hundred would be most of the disk
     }
     kafka = {f"properties.{key}": value for key, value in kafka_properties(args).items()}
     return {
@@ -257,7 +257,7 @@ def configuration(args: argparse.Namespace) -> dict[str, str]:
         "execution.attached": "false",
         "execution.checkpointing.interval": f"{round(args.checkpoint_interval_s * 1000)} ms",
         "execution.checkpointing.mode": "EXACTLY_ONCE",
-        "execution.checkpointing.unaligned": "false",
+        "execution.checkpointing.unaligned.enabled": "false",  # else Iceberg's committer loses files at a restart
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "table.local-time-zone": "UTC",
         "table.exec.source.idle-timeout": f"{round(args.idle_timeout_s * 1000)} ms",

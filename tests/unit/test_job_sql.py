@@ -105,7 +105,7 @@ def test_configuration_keeps_checkpoints_exact(job: ModuleType) -> None:
     arguments = [*REQUIRED, "--restore", "file:///c/chk-3", "--jobmanager", "h:1", "--flink-property", "a.b=c=d"]
     values = job.configuration(job.parse_arguments(arguments))
     assert values["execution.checkpointing.mode"] == "EXACTLY_ONCE"
-    assert values["execution.checkpointing.unaligned"] == "false"
+    assert values["execution.checkpointing.unaligned.enabled"] == "false", "by the name that a cluster's settings have"
     assert values["execution.checkpointing.interval"] == "60000 ms"
     assert values["execution.checkpointing.externalized-checkpoint-retention"] == "RETAIN_ON_CANCELLATION"
     assert (values["execution.savepoint.path"], values["execution.savepoint-restore-mode"]) == (
@@ -114,6 +114,12 @@ def test_configuration_keeps_checkpoints_exact(job: ModuleType) -> None:
     )
     assert (values["rest.address"], values["rest.port"], values["a.b"]) == ("h", "1", "c=d")
     assert "table.exec.state.ttl" not in values, "a candle must never be forgotten"
+
+
+def test_old_versions_of_a_table_go(job: ModuleType) -> None:
+    found = job.placeholders(job.parse_arguments(REQUIRED))["table_options"]
+    assert "'write.metadata.delete-after-commit.enabled' = 'true'" in found
+    assert "'write.metadata.previous-versions-max' = '10'" in found
 
 
 def test_the_script_needs_nothing_of_the_dashboard() -> None:

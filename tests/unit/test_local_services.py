@@ -166,6 +166,15 @@ def test_kafka_listens_on_loopback_and_is_formatted_once(home: Home) -> None:
     assert "auto.create.topics.enable=false\n" in properties
 
 
+def test_what_a_killed_broker_left_goes_at_the_next_start(home: Home) -> None:
+    argv = kafka.spec(home.settings, home.layout, home.provisioned, INTERNAL).argv
+    temporary = home.layout.data / "kafka" / "tmp"
+    assert f'"-Djava.io.tmpdir={temporary}"' in Path(argv[1].removeprefix("@")).read_text()
+    (temporary / "liblz4-java-1.so").write_bytes(b"")
+    kafka.spec(home.settings, home.layout, home.provisioned, INTERNAL)
+    assert list(temporary.iterdir()) == []
+
+
 def test_s3_servers_get_their_secret_by_file(home: Home, tmp_path: Path) -> None:
     proxy = s3.spec(home.settings, home.layout, home.provisioned, KEYS)
     assert f"s3proxy.credential={KEYS.s3_secret_key}\n" in (home.layout.conf / "s3proxy.properties").read_text()

@@ -70,3 +70,23 @@ def test_an_object_store_that_is_away_is_said() -> None:
     away = open_storage("s3a://warehouse/iceberg", S3Access("http://127.0.0.1:1", access_key="a", secret_key="b"))
     with pytest.raises(UnavailableError, match="refuses the connection"):
         s3_points.find(away, "s3a://warehouse/flink/checkpoints/lake", "s3a://warehouse/flink/savepoints/lake")
+
+
+def test_checkpoints_of_old_jobs_go(storage: Storage, tmp_path: Path) -> None:
+    jobs = tmp_path / "checkpoints" / "lake"
+    for number in range(5):
+        point(jobs / f"{number}" / "chk-1", 1, 1_000 * (number + 1))
+    point(jobs / "1" / "chk-2", 2, 9_000)  # the oldest but one goes on the longest
+    point(jobs / "damaged" / "chk-1", 1, 8_000, size=10)
+    point(tmp_path / "savepoints" / "lake" / "savepoint-aaaaaa-1", 1, 500)
+    s3_points.prune(storage, f"file://{jobs}", spared="0", keep=2)
+    assert sorted(folder.name for folder in jobs.iterdir()) == ["0", "1", "4", "damaged"]
+    assert ("savepoint", "savepoints/lake/savepoint-aaaaaa-1", 1, "aaaaaa") in found(storage, tmp_path)
+    s3_points.prune(storage, f"file://{jobs}", keep=3)
+    assert len(list(jobs.iterdir())) == 4, "nothing goes before there is enough"
+    s3_points.prune(storage, f"file://{tmp_path}/not there")
+
+
+def test_a_store_that_is_away_costs_no_submission() -> None:
+    away = open_storage("s3a://warehouse/iceberg", S3Access("http://127.0.0.1:1", access_key="a", secret_key="b"))
+    s3_points.prune(away, "s3a://warehouse/flink/checkpoints/lake")

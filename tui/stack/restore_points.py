@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -51,16 +51,22 @@ def prune(checkpoints: Path, spared: str | None = None, keep: int = KEPT_JOBS) -
 
     Those of the job `spared` stay, and what cannot be deleted. Savepoints are their owner's.
     """
-    newest: dict[str, datetime] = {}
-    for found in _checkpoints(checkpoints):
-        if found.damage is None:
-            newest[found.job_id] = max(found.completed_at, newest.get(found.job_id, found.completed_at))
+    newest = newest_whole(_checkpoints(checkpoints))
     if len(newest) <= keep:
         return
     oldest_kept = sorted(newest.values())[-keep]
     for folder in checkpoints.iterdir():
         if folder.name != spared and newest.get(folder.name, _changed_at(folder)) < oldest_kept:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def newest_whole(points: Iterable[RestorePoint]) -> dict[str, datetime]:
+    """When each job completed the newest of its points that are whole; jobs without one are not there."""
+    newest: dict[str, datetime] = {}
+    for found in points:
+        if found.damage is None:
+            newest[found.job_id] = max(found.completed_at, newest.get(found.job_id, found.completed_at))
+    return newest
 
 
 def _changed_at(path: Path) -> datetime:

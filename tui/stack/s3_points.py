@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from tui.clients.lake.storage import Storage, path_of
-from tui.model.errors import NotFoundError
+from tui.model.errors import NotFoundError, UnavailableError
 from tui.model.flink import RestorePoint
 from tui.stack import restore_points
 
@@ -15,6 +16,18 @@ def find(storage: Storage, checkpoints: str, savepoints: str) -> tuple[RestorePo
     """Every checkpoint and savepoint below these URIs, oldest first; those never complete are passed over."""
     found = [*_checkpoints(storage, checkpoints), *_savepoints(storage, savepoints)]
     return tuple(sorted(found, key=lambda p: (p.completed_at, p.checkpoint_id)))
+
+
+def prune(storage: Storage, checkpoints: str, spared: str | None = None, keep: int = restore_points.KEPT_JOBS) -> None:
+    """Delete checkpoints of jobs before the newest `keep` that have a whole one, but not those of the job `spared`.
+
+    What cannot be deleted now is deleted another time. Jobs that never completed one leave next to nothing.
+    """
+    with suppress(UnavailableError, NotFoundError):
+        newest = restore_points.newest_whole(_checkpoints(storage, checkpoints))
+        for job in sorted(newest, key=newest.__getitem__)[:-keep]:
+            if job != spared:
+                storage.delete_folder(f"{path_of(checkpoints)}/{job}")
 
 
 def _checkpoints(storage: Storage, root: str) -> Iterator[RestorePoint]:

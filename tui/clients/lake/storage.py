@@ -130,6 +130,11 @@ class Storage:
         with self.failures(folder):
             return bool(self._fs.get_file_info(folder).type == fs.FileType.Directory)
 
+    def delete_folder(self, folder: str) -> None:
+        """Delete the folder and all that is in it."""
+        with self.failures(folder):
+            self._fs.delete_dir(folder)
+
     @contextmanager
     def failures(self, path: str) -> Iterator[None]:
         """Turns what goes wrong while a file of this storage is read into a `LakehouseError`."""

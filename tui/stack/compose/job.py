@@ -60,6 +60,7 @@ class ComposeJobs:
             raise LakehouseError(f"The job was not submitted: {submitting.reason(log)}; all of it is in {log}.")
         job_id = submitting.job_id(log)
         self._lineage.append(job_id, point)
+        s3_points.prune(self._storage(), self._uri("checkpoints"), spared=point.job_id if point else None)
         return job_id
 
     def fence(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import uuid
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,10 @@ def spec(settings: Settings, layout: Layout, provisioned: Provisioned, internal:
     write_private(file, _properties(settings, layout, internal["kafka_controller"]))
     write_private(log4j, options.KAFKA_LOG4J)
     _format_storage(layout)
-    flags = [*_FLAGS, f"-Dlog4j.configuration={log4j.as_uri()}", f"-Djava.io.tmpdir={layout.data / 'kafka'}"]
+    temporary = layout.data / "kafka" / "tmp"
+    shutil.rmtree(temporary, ignore_errors=True)  # a broker that is killed leaves its native libraries there
+    temporary.mkdir(mode=0o700, exist_ok=True)
+    flags = [*_FLAGS, f"-Dlog4j.configuration={log4j.as_uri()}", f"-Djava.io.tmpdir={temporary}"]
     jars = list(provisioned.kafka_jars)
     argv = java(layout, NAME, provisioned.java.home, flags, jars, ["kafka.Kafka", str(file)])
     return ProgramSpec(NAME, argv, stop_wait_s=15)
