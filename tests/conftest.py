@@ -17,7 +17,10 @@ WITH_A_STACK = ("tests/contract/", "tests/faults/", "tests/integration/")
 OF_THEIR_OWN = (
     "tests/contract/",
     *(f"tests/faults/test_{name}.py" for name in ("kills", "notices")),
-    *(f"tests/integration/test_{name}.py" for name in ("cockpit", "compose", "demo", "keeper", "pages", "stack")),
+    *(
+        f"tests/integration/test_{name}.py"
+        for name in ("cockpit", "compose", "demo", "full_disk", "keeper", "moved_home", "pages", "stack")
+    ),
 )
 """Those that start a stack of their own, by another one: they wait for processes more than they need the cores."""
 
