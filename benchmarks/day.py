@@ -38,8 +38,8 @@ SAMPLES = 144
 """Every ten minutes of a day."""
 SLACK = {"MiB": 8.0, "threads": 3.0, "handles": 5.0, "files": 10.0}
 """So much more is nothing: a pool's thread, a rotated log."""
-GROWS = ("kafka, MiB", "kafka, files", "tables' data", "tables' metadata")
-"""With the data: each message is kept, each commit is a snapshot."""
+GROWS = ("kafka, MiB", "kafka, files", "tables' data", "tables' metadata", "checkpoints, MiB")
+"""With the data: each message is kept, each commit is a snapshot, and the job's state has every candle."""
 
 
 @dataclass(slots=True)
