@@ -122,7 +122,7 @@ def test_a_full_disk_costs_time_and_nothing_else(disk: Disk) -> None:
     wanted = whole(disk.home / "data" / "flink" / "wanted.json")
 
     disk.fill()
-    until(lambda: [disk.fill(), states(disk)["kafka"]][1] in ("backoff", "failed"), "Kafka cannot go on", 60)
+    until(lambda: [disk.fill(), states(disk)["kafka"]][1] in ("backoff", "failed"), "Kafka cannot go on", 180)
     assert FULL in disk.run("status").stdout
     for words in (("cancel",), ("savepoint",), ("produce",), ("checkpoint",), ("verify",), ("lag",)):
         disk.fill()
@@ -133,7 +133,7 @@ def test_a_full_disk_costs_time_and_nothing_else(disk: Disk) -> None:
         term.until(FULL)
         term.type("q")
         assert term.wait() == 0
-    until(lambda: [disk.fill(), states(disk)["kafka"]][1] == "failed", "Kafka has given up", 60)
+    until(lambda: [disk.fill(), states(disk)["kafka"]][1] == "failed", "Kafka has given up", 180)
     refused = disk.run("up")
     assert refused.returncode == 1
     assert FULL.capitalize() in refused.stderr or "No space left on device" in refused.stderr
@@ -144,12 +144,12 @@ def test_a_full_disk_costs_time_and_nothing_else(disk: Disk) -> None:
 
     disk.free()
     began = time.monotonic()
-    until(lambda: ready(disk) and disk.json("status")["job"]["state"] == "RUNNING", "all goes on by itself", 120)
+    until(lambda: ready(disk) and disk.json("status")["job"]["state"] == "RUNNING", "all goes on by itself", 240)
     print(f"all ready {time.monotonic() - began:.0f} s after there is space")
     before = committed(disk)[0]
-    until(lambda: committed(disk)[0] > before, "the producer goes on", 60)
+    until(lambda: committed(disk)[0] > before, "the producer goes on", 120)
     assert disk.run("produce", "--stop").returncode == 0
-    until(lambda: settled(disk), "everything is committed", 60)
+    until(lambda: settled(disk), "everything is committed", 180)
     told = json.loads((disk.home / "run" / "producer.json").read_text())
     assert (told["state"], told["failed"]) == ("stopped", 0)
     assert told["sent"] == told["acknowledged"] == committed(disk)[0]
