@@ -13,24 +13,13 @@ from tests import containers
 from tui.settings import CHOICES, Settings
 
 WITH_A_STACK = ("tests/contract/", "tests/faults/", "tests/integration/")
-"""Tests on the session's stack: one after the other, by one worker."""
-OF_THEIR_OWN = (
-    "tests/contract/",
-    *(f"tests/faults/test_{name}.py" for name in ("kills", "notices")),
-    *(
-        f"tests/integration/test_{name}.py"
-        for name in ("cockpit", "compose", "demo", "full_disk", "keeper", "moved_home", "pages", "stack")
-    ),
-)
-"""Those that start a stack of their own, by another one: they wait for processes more than they need the cores."""
+"""Tests that run one after the other, beside those that need no stack."""
 
 
 class Side(LoadScopeScheduling):
-    """Gives the tests that need a stack to two workers, as one long piece each, the others by file to who is free."""
+    """Gives all tests that need a stack to one worker, the others by file to whoever is free."""
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(OF_THEIR_OWN):
-            return "own stacks"
         return "stack" if nodeid.startswith(WITH_A_STACK) else nodeid.partition("::")[0]
 
 
