@@ -31,6 +31,7 @@ from tui import bootstrap
 from tui.settings import Settings
 from tui.stack.local.backend import LocalBackend
 from tui.stack.local.layout import Layout
+from tui.stack.local.processes import supervisor_pid
 from tui.stack.wished import KEEPER
 
 MIB = 2**20
@@ -64,7 +65,7 @@ def pids(stack: Settings) -> dict[str, int]:
     found = {service.name: service.pid for service in backend.services()}
     keeper = backend.program_status(KEEPER)
     found["keeper"] = keeper.pid if keeper else None
-    found["supervisor"] = int((Layout(stack.home).run / "supervisord.pid").read_text())
+    found["supervisor"] = supervisor_pid(Layout(stack.home))
     return {name: pid for name, pid in found.items() if pid}
 
 

@@ -555,6 +555,7 @@ async def test_the_mouse_moves_the_cursor_and_opens() -> None:
 @pytest.mark.parametrize("size", [(80, 24), (60, 18), (120, 40), (200, 60)])
 async def test_nothing_is_wider_than_the_terminal(size: tuple[int, int]) -> None:
     async with kafka(Topic(), size=size) as shown:
+        await shown.until(lambda: shown.screen.query_one("#partition-table").size.width, "it is laid out")
         for widget in shown.screen.query("DiffTable, MessageList, .box"):
             assert widget.region.right <= size[0]
             assert widget.virtual_size.width <= max(1, widget.size.width), widget

@@ -21,13 +21,6 @@ from tui.stack.local.layout import Layout
 NEWER = len(home_format.UPGRADES) + 2
 
 
-@pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    found = Layout(tmp_path / "home")
-    found.create()
-    return found
-
-
 def stored(layout: Layout) -> object:
     return json.loads((layout.home / "format.json").read_text())["format"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.waiting import until
 from tui.stack.local import processes
 from tui.stack.local.home_watch import MOVED, REOPENED, HomeWatch, supervisor_of
 from tui.stack.local.layout import Layout
@@ -20,13 +20,6 @@ from tui.stack.local.supervision import Supervisor
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what a process holds open is in Linux's /proc")
 TICKS = "import time\nwhile True: print(time.monotonic_ns(), flush=True); time.sleep(0.05)"
-
-
-def until(condition: Callable[[], object], timeout_s: float = 15) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -52,7 +45,9 @@ def moved_away(log: Path) -> None:
 
 
 def supervisor(layout: Layout) -> int:
-    return int((layout.run / "supervisord.pid").read_text())
+    pid = processes.supervisor_pid(layout)
+    assert pid is not None
+    return pid
 
 
 def test_nothing_is_done_where_all_is_in_order(layout: Layout) -> None:

@@ -22,13 +22,6 @@ from tui.stack.local.signing import sign
 from tui.stack.local.spec import properties
 
 
-@pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    found = Layout(tmp_path / "home")
-    found.create()
-    return found
-
-
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.waiting import until
 from tui.model.errors import LakehouseError, UnavailableError
 from tui.stack.local import processes
 from tui.stack.local.layout import Layout
@@ -20,13 +20,6 @@ from tui.stack.local.supervision import NotRunningError, ProgramState, State, Su
 
 SLEEP = ("/bin/sleep", "600")
 PASSWORD = "a random word"
-
-
-def until(condition: Callable[[], object], timeout_s: float = 15) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.02)
 
 
 @pytest.fixture

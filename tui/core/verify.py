@@ -20,6 +20,7 @@ from tui.model.errors import LakehouseError, NotFoundError
 from tui.model.flink import CheckpointStats, JobDetail, JobSummary
 from tui.model.iceberg import Snapshot, TableHistory
 from tui.model.kafka import TopicLag
+from tui.model.reading import CLOCK_SKEW_S
 from tui.model.stack import Service
 from tui.ports import FlinkPort, KafkaPort
 
@@ -105,7 +106,7 @@ class Verifier:
             due = jobs[0].summary.started_at + interval
             return False, "no checkpoint yet", f"The first one is due {_due(due, now)}."
         age = now - newest.completed_at
-        if age < -_SKEW:
+        if age.total_seconds() < -CLOCK_SKEW_S:
             return False, f"checkpoint {newest.id}, of the future", "The clock went back; the next checkpoint tells."
         age = max(age, timedelta(0))
         bound = 2 * interval + timedelta(milliseconds=newest.duration_ms or 0)
@@ -168,8 +169,6 @@ class Verifier:
         return self.lake.candles(raw.current_id, candles.current_id), apart
 
 
-_SKEW = timedelta(seconds=5)
-"""So much ahead of our clock Flink's may be."""
 _FRESH = "a completed checkpoint, not older than two intervals"
 _CONSISTENT = "no table is ahead of the job's newest checkpoint"
 _ONCE = "every committed offset is in raw_trades or bad_trades, once"

@@ -8,6 +8,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+CLOCK_SKEW_S = 5.0
+"""So much ahead of our clock another machine's may be; what is further in the future says that a clock went back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[T]):

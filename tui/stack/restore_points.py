@@ -16,6 +16,7 @@ import re
 import shutil
 import struct
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -56,8 +57,9 @@ def prune(checkpoints: Path, spared: str | None = None, keep: int = KEPT_JOBS) -
         return
     oldest_kept = sorted(newest.values())[-keep]
     for folder in checkpoints.iterdir():
-        if folder.name != spared and newest.get(folder.name, _changed_at(folder)) < oldest_kept:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # Flink may delete one meanwhile
+            if folder.name != spared and newest.get(folder.name, _changed_at(folder)) < oldest_kept:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def newest_whole(points: Iterable[RestorePoint]) -> dict[str, datetime]:

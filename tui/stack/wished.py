@@ -54,14 +54,11 @@ class WishFile:
             return
         try:
             self.end(wish.job_id)
-        except LakehouseError:
+        except LakehouseError as error:
             try:
                 self._path.unlink()
             except OSError:
-                pass
-            else:
-                return
-            raise
+                raise error from None
 
     def _write(self, wish: Wish) -> None:
         try:

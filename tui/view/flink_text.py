@@ -9,6 +9,7 @@ from rich.text import Text
 
 from tui.model.flink import CheckpointStats, JobSummary, Vertex
 from tui.model.flink_detail import CheckpointDetail, GraphNode, TaskManager
+from tui.model.reading import CLOCK_SKEW_S
 from tui.view import flink_tables as tables
 from tui.view import format as fmt
 from tui.view.widgets.panel import wrapped
@@ -31,7 +32,7 @@ def checkpoints_summary(stats: CheckpointStats, job: JobSummary, now: datetime) 
         interval_s = stats.interval_ms / 1000
         due_s = (newest - now).total_seconds() + interval_s
         due = f"in {fmt.duration(due_s)}" if due_s > 0 else "is due"
-        if due_s <= interval_s + fmt.SKEW_S:  # else the clock went back
+        if due_s <= interval_s + CLOCK_SKEW_S:  # else the clock went back
             parts.append(f"{'next' if stats.history else 'first'} {due}")
     return " · ".join(parts)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from tui.model.reading import CLOCK_SKEW_S
+
 UNKNOWN = "–"
 _SIZES = ("B", "kB", "MB", "GB", "TB")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -69,13 +71,9 @@ def duration(seconds: float | None) -> str:
     return f"{days}d {hours}h"
 
 
-SKEW_S = 5.0
-"""So much ahead of our clock another one may be: what is that far in the future is just now."""
-
-
 def age(then: datetime | None, now: datetime) -> str:
     """How long ago `then` was, in whole seconds: 4 s, 3m 20s; unknown of the future (the clock went back)."""
-    if then is None or (then - now).total_seconds() > SKEW_S:
+    if then is None or (then - now).total_seconds() > CLOCK_SKEW_S:
         return UNKNOWN
     seconds = max(0, int((now - then).total_seconds()))
     return f"{seconds} s" if seconds < 10 else duration(seconds)

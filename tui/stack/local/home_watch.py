@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tui.stack.local.layout import Layout
+from tui.stack.local.processes import supervisor_pid
 
 REOPENED = "A log was deleted or moved away; the logs are opened anew."
 MOVED = "The home was moved or deleted while the stack ran; everything ends. `lakehouse-tui up` goes on where it is."
@@ -65,10 +66,7 @@ class HomeWatch:
 
 def supervisor_of(layout: Layout) -> int | None:
     """The process id of the supervisor that runs this program; `None` where somebody else has started it."""
-    try:
-        known = int((layout.run / "supervisord.pid").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+    known = supervisor_pid(layout)
     return known if known == os.getppid() else None
 
 

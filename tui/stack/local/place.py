@@ -7,17 +7,16 @@ holds the ports of this one, nothing is started, asked or changed.
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 
 import psutil
 
 from tui import state_file
-from tui.model.errors import LakehouseError
+from tui.model.errors import LakehouseError, UnavailableError
 from tui.settings import Settings
 from tui.stack.local import ports, processes
 from tui.stack.local.layout import Layout, write_private
-from tui.stack.local.readiness import HOST
+from tui.stack.local.readiness import require_listening
 
 _CONNECT_S = 0.2
 
@@ -64,19 +63,19 @@ def refuse_others(settings: Settings, layout: Layout) -> None:
 
 def _runs(layout: Layout) -> bool:
     """Whether the home's supervisor lives: a copied or stale file names a process that is none of this home."""
+    pid = processes.supervisor_pid(layout)
     try:
-        pid = int((layout.run / "supervisord.pid").read_text(encoding="utf-8"))
-        return processes.belongs(psutil.Process(pid), layout)
+        return pid is not None and processes.belongs(psutil.Process(pid), layout)
     except (OSError, ValueError, psutil.Error):
         return False
 
 
 def _listens(port: int) -> bool:
     try:
-        with socket.create_connection((HOST, port), _CONNECT_S):
-            return True
-    except OSError:
+        require_listening(port, _CONNECT_S)
+    except UnavailableError:
         return False
+    return True
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -19,12 +19,21 @@ def tagged(layout: Layout) -> list[psutil.Process]:
 
 def moved(layout: Layout) -> list[psutil.Process]:
     """Those that knew this home by another path: it was moved while they ran."""
-    return _found(lambda process: _moved(process, layout))
+    return _found(lambda process: _elsewhere(process, process.environ().get(TAG), layout))
 
 
 def belongs(process: psutil.Process, layout: Layout) -> bool:
     """Whether it is a process of this home; raises `psutil.Error` where it cannot be asked."""
-    return process.environ().get(TAG) == layout.id or _moved(process, layout)
+    tag = process.environ().get(TAG)
+    return tag == layout.id or _elsewhere(process, tag, layout)
+
+
+def supervisor_pid(layout: Layout) -> int | None:
+    """What the home's supervisor has noted as its own process id; it may be long gone, and the number another's."""
+    try:
+        return int((layout.run / "supervisord.pid").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def home_of(process: psutil.Process) -> Path | None:
@@ -35,8 +44,8 @@ def home_of(process: psutil.Process) -> Path | None:
         return None
 
 
-def _moved(process: psutil.Process, layout: Layout) -> bool:
-    tag = process.environ().get(TAG)
+def _elsewhere(process: psutil.Process, tag: str | None, layout: Layout) -> bool:
+    """Whether it was started in this home's folder when that had another path."""
     return tag not in (None, layout.id) and Path(process.cwd()).samefile(layout.home)
 
 

@@ -52,14 +52,13 @@ class Startup:
             if name in missing and not ports.is_free(port)
         ]
         if problems:
-            text = "; ".join(problems)
-            raise LakehouseError(f"{text[0].upper()}{text[1:]}: end it, or choose another port.")
+            raise LakehouseError(f"{_begun('; '.join(problems))}: end it, or choose another port.")
 
     def check_space(self) -> None:
         """Raise `LakehouseError` where no space is left: what starts then ends at once."""
         words = shortage(self.layout.home)
         if words is not None:
-            raise LakehouseError(f"{words[0].upper()}{words[1:]}.")
+            raise LakehouseError(f"{_begun(words)}.")
 
     def record(self) -> None:
         """Remember in the home what it was started with."""
@@ -155,6 +154,11 @@ class Startup:
             flink.TASKMANAGER: lambda: flink.taskmanager(layout, provisioned),
         }
         return {name: makers[name]() for name in missing}
+
+
+def _begun(words: str) -> str:
+    """`words` as a sentence begins."""
+    return words[0].upper() + words[1:]
 
 
 def _needed_ports(settings: Settings) -> list[tuple[str, str, int]]:

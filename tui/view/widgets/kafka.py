@@ -94,14 +94,9 @@ def _cells(p: PartitionLag, state: State) -> dict[str, str]:
 
 def lag_trend(state: State, partition: int) -> list[float | None]:
     """The committed lag of one partition over the kept history, oldest first."""
-    found: list[float | None] = []
-    for lag in state.lag_history:
-        found.append(None)
-        for p in lag.partitions:
-            if p.partition == partition:
-                found[-1] = p.lag_committed
-                break
-    return found
+    return [
+        next((p.lag_committed for p in lag.partitions if p.partition == partition), None) for lag in state.lag_history
+    ]
 
 
 def total_line(lag: TopicLag, state: State) -> Text:
