@@ -19,6 +19,7 @@ from tests.integration.conftest import free_ports, new_settings, silent, until
 from tests.integration.terminal import Terminal
 from tests.pages import ROOT
 from tui import bootstrap
+from tui.clients import recording_file
 from tui.settings import Settings
 from tui.stack.local import processes
 from tui.stack.local.layout import Layout
@@ -120,7 +121,9 @@ def test_every_line_can_be_typed_and_does_what_it_says(clone: Clone) -> None:
     assert "from the beginning" in submitted[0]
     assert "from checkpoint" in submitted[1]
     assert "4/4 ready" in of("--record")
-    assert (clone.folder / "FILE.jsonl.gz").stat().st_size > 1000
+    recorded = recording_file.load(clone.folder / "FILE.jsonl.gz")
+    assert "services" in {reading.source for reading in recorded.readings}, "what was on the screen is in it"
+    assert recorded.cut is None
 
 
 KEYS_OF_NOTHING = {"exceptions": {"at", "task", "name", "message", "trace"}}

@@ -320,6 +320,21 @@ class Supervised(LocalBackend):
         self.state = None
 
 
+class Leaving(Supervised):
+    """Its process is there for the first looks, and then gone; until then nothing can be started."""
+
+    looked = 0
+
+    def program_status(self, name: str) -> ProgramState | None:
+        self.looked += 1
+        self.state = State.RUNNING if self.looked < 4 else State.EXITED
+        return super().program_status(name)
+
+    def start_program(self, name: str, *rest: object, **more: object) -> ProgramState:
+        assert self.state is State.EXITED
+        return super().start_program(name, *rest, **more)
+
+
 def test_a_background_producer_that_ends_at_once_is_quoted(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, cache=tmp_path)
     (tmp_path / "logs").mkdir()
@@ -335,6 +350,22 @@ def test_a_background_producer_that_is_done_at_once_has_started(tmp_path: Path) 
     settings = Settings(home=tmp_path, cache=tmp_path)
     backend = Supervised(settings, state=State.EXITED, starts='{"pid": 7, "state": "finished"}')
     assert LocalProducer(settings, backend).start({"count": "1"}) == 7
+
+
+def test_one_that_has_just_finished_is_let_go_before_the_next_starts(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, cache=tmp_path)
+    backend = Leaving(settings, state=State.RUNNING, starts='{"pid": 7, "state": "running"}')
+    backend.tell('{"pid": 6, "state": "finished"}')
+    assert LocalProducer(settings, backend).start({}) == 7
+
+
+def test_one_that_runs_is_refused_at_once(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, cache=tmp_path)
+    backend = Leaving(settings, state=State.RUNNING)
+    backend.tell('{"pid": 6, "state": "running"}')
+    with pytest.raises(LakehouseError, match=r"A producer already runs \(process 42\)"):
+        LocalProducer(settings, backend).start({})
+    assert backend.looked == 1
 
 
 def stopped(home: Path, ends: str | None, state: State = State.RUNNING) -> int | None:

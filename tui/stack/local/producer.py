@@ -18,6 +18,8 @@ from tui.stack.local.programs import Programs
 NAME = "producer"
 _ENDED = ("finished", "failed", "stopped")
 _START_TIMEOUT_S = 20.0
+_EXIT_TIMEOUT_S = 10.0
+"""The supervisor alone takes up to a second to see that a process has ended."""
 _NEVER = 2**63
 """No count and no rate is that high."""
 
@@ -45,11 +47,7 @@ class LocalProducer:
 
     def start(self, options: Mapping[str, str]) -> int:
         """Start it in the background and return its process id once it says that it produces."""
-        running = self.status()
-        if running is not None and running.state not in _ENDED:
-            raise LakehouseError(
-                f"A producer already runs (process {running.pid}); `lakehouse-tui produce --stop` ends it."
-            )
+        self._refuse_second()
         argv = tuple(self.command(options, background=True))
         self._backend.start_program(NAME, argv, autorestart=True, forget=[self._status_file])
         deadline = time.monotonic() + _START_TIMEOUT_S
@@ -66,6 +64,20 @@ class LocalProducer:
         words = logs.telling_line(self._log)
         reason = f" ({words})" if words else ""
         raise UnavailableError(f"The producer did not start{reason}; look at `lakehouse-tui logs producer`.")
+
+    def _refuse_second(self) -> None:
+        """Raise `LakehouseError` if one runs. One that has said its last is let go first: its process ends soon."""
+        deadline = time.monotonic() + _EXIT_TIMEOUT_S
+        while True:
+            running = self.status()
+            if running is not None and running.state not in _ENDED:
+                raise LakehouseError(
+                    f"A producer already runs (process {running.pid}); `lakehouse-tui produce --stop` ends it."
+                )
+            program = self._backend.program_status(NAME)
+            if program is None or program.down or time.monotonic() > deadline:
+                return
+            time.sleep(0.05)
 
     def runs(self) -> bool:
         """Whether it runs now."""
