@@ -184,9 +184,7 @@ def measure(stack: Settings, subjects: list[Subject], arguments: argparse.Namesp
         for cost, figures in zip(watch(opened, arguments.seconds), found, strict=True):
             figures.idle_cores, figures.idle_rss = cost.cores, cost.rss_bytes
         producer = bootstrap.producer(stack)
-        producer.start(
-            {"rate": "50"},
-        )
+        producer.start({"rate": "50"})
         watch(opened, 10.0)
         for cost, figures in zip(watch(opened, arguments.seconds), found, strict=True):
             figures.busy_cores = cost.cores
@@ -194,11 +192,24 @@ def measure(stack: Settings, subjects: list[Subject], arguments: argparse.Namesp
         with frozen(stack):
             watch(opened, FROZEN_S)
             press_all(opened, subjects, found, arguments.keys, "frozen")
+        caught_up(stack, opened)
         producer.stop()
         producer.start({"rate": "1000"})
         flat(opened, found, arguments.minutes * 60)
         producer.stop()
     return found
+
+
+def caught_up(stack: Settings, opened: tuple[Terminal, ...]) -> None:
+    """Kafka takes in messages again after it stood still: one that is stopped before would have to give up some."""
+    producer, before = bootstrap.producer(stack), None
+    while True:
+        status = producer.status()
+        assert status is not None, "the producer is away"
+        if before is not None and (status.sent or 0) > before:
+            return
+        before = status.sent
+        watch(opened, 2.0)
 
 
 def press_all(
