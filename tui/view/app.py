@@ -18,11 +18,10 @@ from tui.core.sources import Source
 from tui.core.store import State
 from tui.model.activity import Activity
 from tui.model.display import Display
-from tui.model.reading import Reading
 from tui.view import registry, theme, thrift
 from tui.view.activity import Performer
 from tui.view.guard import guarded
-from tui.view.messages import Arrived, Ended, Stepped
+from tui.view.messages import Ended, Stepped
 from tui.view.offers import for_the_bar, offered, offers
 from tui.view.polling import Polling
 from tui.view.prompt import PromptApp
@@ -92,7 +91,7 @@ class LakehouseApp(PromptApp):
         self._tape = tape or Tape()
         self._thrifty = thrifty
         self._paused: tuple[State, datetime] | None = None
-        self._polling = Polling(cockpit.refresh_interval_s, self._deliver, cockpit.report, clock)
+        self._polling = Polling(cockpit.refresh_interval_s, cockpit.report, clock)
         self._news_at: float | None = 0.0
         self._shown_at = 0.0
 
@@ -179,6 +178,7 @@ class LakehouseApp(PromptApp):
     def _tick(self) -> None:
         if not self.screen_stack:  # between two screens, or at the very end
             return
+        self._collect()
         self._polling.tick(self.sources())
         now = monotonic()
         gathered = self._news_at is not None and now - self._news_at >= GATHER_S
@@ -187,20 +187,18 @@ class LakehouseApp(PromptApp):
         elif self._thrifty and now - self.input_at >= QUIET_S:
             thrift.tidy()
 
-    def _deliver(self, reading: Reading[object]) -> None:
-        self.post_message(Arrived(reading))
+    def _collect(self) -> None:
+        """What the workers have read, into the state."""
+        for arrival in self._polling.collect():
+            self._tape.note(arrival.reading)
+            if arrival.news and self._paused is None:
+                self._note_news(arrival.at)
 
-    def on_arrived(self, message: Arrived) -> None:
-        """One reading, into the state."""
-        if self._polling.accept(message.reading):
-            self._tape.note(message.reading)
-            if self._paused is None:
-                self._note_news()
-
-    def _note_news(self) -> None:
-        self._news_at = self._news_at if self._news_at is not None else monotonic()
+    def _note_news(self, at: float) -> None:
+        self._news_at = at if self._news_at is None else self._news_at
 
     def _show(self) -> None:
+        self._collect()
         self._news_at, self._shown_at = None, monotonic()
         ended = self._tape.look(self.activities, Display(self.symbol, self.period_s), self.clock())
         if ended:
@@ -236,7 +234,7 @@ class LakehouseApp(PromptApp):
     def on_stepped(self, message: Stepped) -> None:
         """A step of a running action."""
         self.performer.stepped(message)
-        self._note_news()
+        self._note_news(monotonic())
 
     def on_ended(self, message: Ended) -> None:
         """An action has ended: say how, and look at what it changed."""

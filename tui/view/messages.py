@@ -1,27 +1,10 @@
-"""What workers tell the application."""
+"""What running actions tell the application."""
 
 from __future__ import annotations
 
 from textual.message import Message
 
-from tui.model.reading import Reading
 from tui.model.stack import Progress
-
-
-class Arrived(Message):
-    """A fetch has ended; a newer one of the same source may take its place in the queue."""
-
-    def __init__(self, reading: Reading[object]) -> None:
-        super().__init__()
-        self.reading = reading
-
-    def can_replace(self, message: Message) -> bool:
-        """Whether `message` is outdated by this one."""
-        return (
-            isinstance(message, Arrived)
-            and message.reading.source == self.reading.source
-            and message.reading.generation <= self.reading.generation
-        )
 
 
 class Stepped(Message):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import queue
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 
@@ -14,19 +16,23 @@ from tui.model.reading import Reading
 from tui.view.courier import Courier
 
 
-class Polling:
-    """What is known of all sources; `deliver` is called from a worker's thread with each reading."""
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A reading that was taken into the state, when it came (monotonic), and whether it says anything new."""
 
-    def __init__(
-        self,
-        interval_s: float,
-        deliver: Callable[[Reading[object]], None],
-        report: Report,
-        clock: Callable[[], datetime],
-    ) -> None:
+    reading: Reading[object]
+    at: float
+    news: bool
+
+
+class Polling:
+    """What is known of all sources. Workers leave their readings here; `collect` takes them in."""
+
+    def __init__(self, interval_s: float, report: Report, clock: Callable[[], datetime]) -> None:
         self.state = State()
         self._refresh = Refresh(interval_s)
-        self._courier = Courier(deliver, report, clock)
+        self._arrived: queue.SimpleQueue[tuple[float, Reading[object]]] = queue.SimpleQueue()
+        self._courier = Courier(lambda reading: self._arrived.put((monotonic(), reading)), report, clock)
 
     @property
     def interval_s(self) -> float:
@@ -48,9 +54,15 @@ class Polling:
             if name in sources:
                 self._courier.fetch(name, self._refresh.begin(name, monotonic()), sources[name].fetch)
 
-    def accept(self, reading: Reading[object]) -> bool:
-        """Take a reading into the state, unless it is outdated; whether it was taken."""
-        if not self._refresh.accept(reading):
-            return False
-        self.state = apply(self.state, reading)
-        return True
+    def collect(self) -> Iterator[Arrival]:
+        """Take in what has come since the last call, oldest first; what is outdated by then is dropped."""
+        while True:
+            try:
+                at, reading = self._arrived.get_nowait()
+            except queue.Empty:
+                return
+            if self._refresh.accept(reading):
+                before = self.state.shown(reading.source)
+                self.state = apply(self.state, reading)
+                same = reading.ok and before.error is None and before.value is reading.value is not None
+                yield Arrival(reading, at, news=not same)

@@ -31,7 +31,7 @@ class Playing(Polling):
     """Takes the place of the polling: nobody is asked, the state is the player's."""
 
     def __init__(self, player: Player) -> None:
-        super().__init__(player.recording.header.interval_s, lambda _: None, str, lambda: player.now)
+        super().__init__(player.recording.header.interval_s, str, lambda: player.now)
         self.player = player
         self.state: State = player.state
         self._looked_at = monotonic()
@@ -85,7 +85,7 @@ class ReplayApp(LakehouseApp):
         if isinstance(display, Display):
             self.symbol, self._polling.interval_s = display.symbol, display.interval_s
         if before != (self.player.state, round(self.player.position_s)):
-            self._note_news()
+            self._note_news(monotonic())
 
     # --- keys
 

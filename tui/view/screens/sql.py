@@ -10,6 +10,7 @@ from rich.text import Text
 from textual import events, on
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
@@ -90,6 +91,7 @@ While the editor has the focus, letters are its own: esc gives the keys back.
     def __init__(self) -> None:
         super().__init__()
         self._asking: Asking | None = None
+        self._steps: Timer | None = None
         self._answer: QueryAnswer | None = None
         self._failure: LakehouseError | None = None
         self._said = ""
@@ -115,7 +117,7 @@ While the editor has the focus, letters are its own: esc gives the keys back.
         self._asking = Asking(port, self.cockpit.report, self.post_message)
         history = notes.history() if notes is not None else ()
         editor.put(history[0] if history else FIRST)
-        self.set_interval(_STEP_S, self._step)
+        self._steps = self.set_interval(_STEP_S, self._step, pause=True)
 
     def sources(self) -> Mapping[str, Source]:
         """The columns, for completion."""
@@ -135,6 +137,8 @@ While the editor has the focus, letters are its own: esc gives the keys back.
         self._show_frame(state)
 
     def _show_note(self) -> None:
+        if self._steps is not None:
+            (self._steps.pause if self._seconds is None else self._steps.resume)()
         note = self.query_one("#sql-note", Static)
         bad = self._failure is not None and self._seconds is None
         text = fmt.plain(self._words())
