@@ -96,13 +96,13 @@ def candles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Candles:
     return Candles(tmp_path, monkeypatch)
 
 
-def test_an_unchanged_table_is_two_looks(candles: Candles) -> None:
+def test_an_unchanged_table_is_one_look(candles: Candles) -> None:
     for _ in range(3):
         candles.commit()
     candles.refresh()
     candles.refresh()
     assert candles.refresh() == []
-    assert (candles.storage.paths, candles.storage.looks) == ([], 2)
+    assert (candles.storage.paths, candles.storage.looks) == ([], 1)
 
 
 @pytest.mark.parametrize("commits", [6, 24])

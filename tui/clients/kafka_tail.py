@@ -23,6 +23,7 @@ MOST_WAITING = 50_000
 """So many trades wait to be asked for; then reading pauses."""
 
 _TAKE, _TAKE_S = 2_000, 0.15  # messages at once, and how long to wait for them
+_QUIET_S = 0.5  # how long the first message is waited for, and a new start may have to
 _SILENT_S = 2.0  # after so long without a message the broker is asked whether it is there
 _ASK_S = 1.5
 _LOST = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
@@ -99,6 +100,7 @@ class KafkaTail:
 
     def _serve(self) -> None:
         consumer: Consumer | None = None
+        messages: list[Message] = []
         heard = time.monotonic()
         while self._wait(consumer is not None):
             read, order = self._ordered()
@@ -107,7 +109,7 @@ class KafkaTail:
                 if order is not None:
                     consumer.assign([TopicPartition(self._topic, p, o) for p, o in order.items()])
                     heard = time.monotonic()
-                messages = consumer.consume(_TAKE, _TAKE_S)
+                messages = _next(consumer, quiet=not messages)
             except (KafkaException, ValueError) as error:
                 self._say(read, f"Kafka at {self._bootstrap} cannot be read: {error}.", lost=True)
                 continue
@@ -227,14 +229,22 @@ class KafkaTail:
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "error",
-            "fetch.min.bytes": 65_536,  # few answers with many messages, each at most so late:
-            "fetch.wait.max.ms": 150,
-            "queued.min.messages": 10_000,
+            "fetch.wait.max.ms": 1_000,  # where nothing comes one answer a second is enough,
+            "queued.min.messages": 1,  # and where much comes few answers with many messages are: the next one is
+            "fetch.queue.backoff.ms": 150,  # asked for so long after the last one was taken
             "queued.max.messages.kbytes": 8_192,
             "reconnect.backoff.max.ms": 1_000,
             "log_level": 0,  # librdkafka would write to our terminal
             "error_cb": _ignore,
         }
+
+
+def _next(consumer: Consumer, *, quiet: bool) -> list[Message]:
+    """What comes within a moment; where it is quiet, after the first message, which is waited for longer."""
+    first = consumer.poll(_QUIET_S) if quiet else None
+    if first is None:
+        return [] if quiet else consumer.consume(_TAKE, _TAKE_S)
+    return [first, *consumer.consume(_TAKE - 1, _TAKE_S)]
 
 
 def _ignore(_error: KafkaError) -> None:

@@ -1,9 +1,9 @@
-"""The newest metadata of each table, cheap to ask for again: an unchanged table costs two requests without a body.
+"""The newest metadata of each table, cheap to ask for again: an unchanged table costs one request without a body.
 
-S3 tells times of files in whole seconds, so a file can change twice within one and look the same. The stamps of the
-hint and of the metadata file are therefore trusted only after both were read anew `SETTLE_S` after they were first
-seen: from then on a change has a later time. Every `PROBE_S` the search starts anew, for a writer that died between
-writing metadata and the hint.
+Every commit writes the hint anew. S3 tells times of files in whole seconds, so a file can change twice within one and
+look the same: the hint's stamp is therefore trusted only after hint and metadata were read anew `SETTLE_S` after they
+were first seen; from then on a change has a later time. Every `PROBE_S` the search starts anew, for a writer that died
+between writing metadata and the hint, and for a metadata file that was changed or lost afterwards.
 """
 
 from __future__ import annotations
@@ -57,10 +57,9 @@ class Tables:
             kept = self._kept.get(name)
         hint: Stamp | None = None
         if kept is not None and kept.hinted and kept.settled and now - kept.read_at < PROBE_S:
-            stamps = self._storage.stamps(kept.paths)
-            if stamps == kept.stamps:
+            hint = self._storage.stamps(kept.paths[:1])[0]
+            if hint == kept.stamps[0]:
                 return kept.metadata
-            hint = stamps[0]
         try:
             found = self._read(name, kept, now, hint)
         except NotFoundError:

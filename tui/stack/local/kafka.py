@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import shutil
 import uuid
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tui.model.errors import LakehouseError, UnavailableError
@@ -76,11 +77,9 @@ def probe(settings: Settings, timeout_s: float) -> str:
     """Ask for the topic's metadata; raises `UnavailableError` if no broker answers within `timeout_s`."""
     require_listening(settings.kafka_port, timeout_s)
     from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient
 
-    admin = AdminClient(_client_config(settings))
     try:
-        metadata = admin.list_topics(timeout=timeout_s)
+        metadata = _asked_again(settings.kafka).list_topics(timeout=timeout_s)
     except KafkaException as error:
         raise UnavailableError(f"no answer to a metadata request ({error.args[0].str()})") from None
     topic = metadata.topics.get(settings.topic)
@@ -101,7 +100,7 @@ def ensure_topic(settings: Settings, timeout_s: float) -> str:
     from confluent_kafka.admin import AdminClient
     from confluent_kafka.cimpl import NewTopic
 
-    admin = AdminClient(_client_config(settings))
+    admin = AdminClient(_client_config(settings.kafka))
     wanted = NewTopic(settings.topic, num_partitions=settings.partitions, replication_factor=1)
     try:
         future = admin.create_topics([wanted], operation_timeout=timeout_s, request_timeout=timeout_s)[settings.topic]
@@ -135,5 +134,13 @@ def _existing_topic(admin: AdminClient, settings: Settings, timeout_s: float) ->
     return f"topic {settings.topic} is there"
 
 
-def _client_config(settings: Settings) -> dict[str, str | int | float | bool]:
-    return {"bootstrap.servers": settings.kafka, "log_level": 0, "socket.timeout.ms": 5000}
+@lru_cache(maxsize=2)
+def _asked_again(address: str) -> AdminClient:
+    """A client that is kept: making one, with its threads, costs ten times what it is asked."""
+    from confluent_kafka.admin import AdminClient
+
+    return AdminClient({**_client_config(address), "reconnect.backoff.max.ms": 500})
+
+
+def _client_config(address: str) -> dict[str, str | int | float | bool]:
+    return {"bootstrap.servers": address, "log_level": 0, "socket.timeout.ms": 5000}

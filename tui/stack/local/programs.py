@@ -45,7 +45,7 @@ class Programs:
         with self._layout.lock(lambda: None):
             if not supervisor.alive():
                 raise LakehouseError(_DOWN)
-            known = supervisor.programs().get(name)
+            known = supervisor.program(name)
             if known is not None and not known.down:
                 raise LakehouseError(f"{name} runs already (process {known.pid}); stop it first.")
             for file in (self._layout.run / f"{name}.starts", *forget):
@@ -65,8 +65,11 @@ class Programs:
 
     def program_status(self, name: str) -> ProgramState | None:
         """What the supervisor knows of a program; `None` if it was never started or the stack is down."""
-        programs = self._programs()
-        return None if programs is None else programs.get(name)
+        supervisor = self._supervisor()
+        try:
+            return None if supervisor is None else supervisor.program(name, _STATUS_S)
+        except NotRunningError:
+            return None
 
     def _supervisor(self) -> Supervisor | None:
         keys = credentials.load(self._layout)

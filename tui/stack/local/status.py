@@ -19,6 +19,7 @@ from tui.stack.local.supervision import ProgramState, State
 SERVICES = (kafka.NAME, s3.NAME, flink.JOBMANAGER, flink.TASKMANAGER)
 PROBE_S = 1.0
 """How long a frozen service can delay the answer about all; a working one takes milliseconds."""
+_SIDE_BY_SIDE = ThreadPoolExecutor(2 * len(SERVICES), thread_name_prefix="probe")
 _WITHOUT_PROCESS = {
     State.STOPPED: ServiceState.STOPPED,
     State.STOPPING: ServiceState.STOPPED,
@@ -54,8 +55,7 @@ class Prober:
 
     def services(self, programs: dict[str, ProgramState], timeout_s: float = PROBE_S) -> tuple[Service, ...]:
         """All services, asked side by side."""
-        with ThreadPoolExecutor(len(SERVICES)) as pool:
-            found = tuple(pool.map(lambda name: self._service(name, programs.get(name), timeout_s), SERVICES))
+        found = tuple(_SIDE_BY_SIDE.map(lambda name: self._service(name, programs.get(name), timeout_s), SERVICES))
         full = None if all(s.healthy for s in found) else shortage(self.layout.home)
         return found if full is None else tuple(s if s.healthy else replace(s, detail=full) for s in found)
 

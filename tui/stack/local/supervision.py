@@ -133,6 +133,11 @@ class Supervisor:
         found = cast("list[dict[str, Any]]", self._call("supervisor.getAllProcessInfo", timeout_s=timeout_s))
         return {p["name"]: _program_state(p) for p in found}
 
+    def program(self, name: str, timeout_s: float | None = None) -> ProgramState | None:
+        """One of them; `None` where it is not known."""
+        found = self._call("supervisor.getProcessInfo", name, ignore=(_Fault.BAD_NAME,), timeout_s=timeout_s)
+        return None if found is None else _program_state(cast("dict[str, Any]", found))
+
     def define(self, spec: ProgramSpec) -> None:
         """Write a program's files; a running supervisor takes them over at `launch`."""
         run = self._layout.run
@@ -149,7 +154,7 @@ class Supervisor:
 
     def launch(self, spec: ProgramSpec) -> None:
         """Define a program anew and start it, without waiting; one that runs already is left alone."""
-        known = self.programs().get(spec.name)
+        known = self.program(spec.name)
         if known is not None and (known.runs or known.state is State.BACKOFF):
             return
         self.define(spec)
@@ -171,7 +176,7 @@ class Supervisor:
         self._call("supervisor.stopProcess", name, False, ignore=ignored)
         deadline = time.monotonic() + wait_s
         while time.monotonic() < deadline:
-            known = self.programs().get(name)
+            known = self.program(name)
             if known is None or known.down:
                 return
             time.sleep(0.05)
