@@ -434,6 +434,8 @@ async def test_a_table_is_chosen_by_click(lake: Lake) -> None:
     for size in ((80, 24), (200, 60)):
         async with opened(lake, size=size) as seen:
             await seen.reads("▶ agg_1m")
+            if size[0] >= 120:
+                await seen.until(lambda seen=seen: screen_text(seen.app).count("6 snapshots,") == 3, "three cards")
             await seen.pilot.click("#lake-tables", offset=(8, 2 if size[0] < 120 else 12))
             await seen.reads("▶ bad_trades")
 

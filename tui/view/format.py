@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tui.model.reading import CLOCK_SKEW_S
 
@@ -77,6 +77,13 @@ def age(then: datetime | None, now: datetime) -> str:
         return UNKNOWN
     seconds = max(0, int((now - then).total_seconds()))
     return f"{seconds} s" if seconds < 10 else duration(seconds)
+
+
+def coarse_age(then: datetime | None, now: datetime) -> str:
+    """How long ago, in seconds up to a minute, then in minutes: a list of many need not move every second."""
+    if then is None or (seconds := (now - then).total_seconds()) < 60:
+        return age(then, now)
+    return f"{int(seconds // 60)} min" if seconds < 3600 else age(then, now - timedelta(seconds=seconds % 60))
 
 
 def price(value: float | None) -> str:

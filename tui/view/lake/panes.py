@@ -178,7 +178,7 @@ class SnapshotsPane(Pane):
         cells: dict[int, tuple[tuple[object, ...], tuple[Text, ...]]] = {}
         for s in newest:
             as_of = s.id == sight.look.as_of
-            stamp = (texts.coarse_age(s.committed_at, sight.now), as_of, wide)
+            stamp = (fmt.coarse_age(s.committed_at, sight.now), as_of, wide)
             known = self._cells.get(s.id)
             if known is None or known[0] != stamp:
                 known = (stamp, texts.snapshot_cells(s, sight.now, wide=wide, as_of=as_of))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rich.text import Text
 
@@ -64,7 +64,7 @@ def snapshot_cells(s: Snapshot, now: datetime, *, wide: bool, as_of: bool) -> tu
     number = fmt.count if wide else fmt.short
     cells = [
         f"{'▶' if as_of else ' '}{s.id if wide else short_id(s.id)}",
-        coarse_age(s.committed_at, now),
+        fmt.coarse_age(s.committed_at, now),
         fmt.clip(fmt.plain(s.operation), 9),
         fmt.count(s.checkpoint_id),
         (s.job_id or fmt.UNKNOWN)[: 32 if wide else 8],
@@ -78,14 +78,6 @@ def snapshot_cells(s: Snapshot, now: datetime, *, wide: bool, as_of: bool) -> tu
     if as_of:
         texts[0].stylize("bold reverse")
     return tuple(texts)
-
-
-def coarse_age(then: datetime, now: datetime) -> str:
-    """How long ago, in seconds up to a minute, then in minutes: a long list need not move every second."""
-    seconds = (now - then).total_seconds()
-    if seconds < 60:
-        return fmt.age(then, now)
-    return f"{int(seconds // 60)} min" if seconds < 3600 else fmt.age(then, now - timedelta(seconds=seconds % 60))
 
 
 def _total(total: int | None, added: int | None, number: Callable[[int | None], str]) -> str:

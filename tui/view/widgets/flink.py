@@ -103,7 +103,7 @@ def _checkpoint_row(c: Checkpoint, now: datetime) -> list[str | Text]:
     return [
         str(c.id),
         Text(status, style=CHECKPOINT_STYLES.get(c.status, "")),
-        fmt.age(c.completed_at or c.trigger_at, now),
+        fmt.coarse_age(c.completed_at or c.trigger_at, now),
         fmt.duration(None if c.duration_ms is None else c.duration_ms / 1000),
         fmt.size(c.size_bytes),
     ]

@@ -81,7 +81,7 @@ def _totals(s: Snapshot, width: int) -> str:
 def _row(s: Snapshot, now: datetime, *, wide: bool) -> list[str | Text]:
     row: list[str | Text] = [
         str(s.id) if wide else f"…{str(s.id)[-6:]}",
-        fmt.age(s.committed_at, now),
+        fmt.coarse_age(s.committed_at, now),
         fmt.count(s.checkpoint_id),
         fmt.count(s.added_records),
         fmt.count(s.added_files),
