@@ -78,7 +78,9 @@ FLINK: dict[str, Any] = {
     "restart-strategy.exponential-delay.initial-backoff": "1 s",
     "restart-strategy.exponential-delay.max-backoff": "10 s",
     "restart-strategy.exponential-delay.backoff-multiplier": 2.0,
-    "restart-strategy.exponential-delay.reset-backoff-threshold": "20 s",  # who ran for so long had recovered
+    # Counted from the restart on: a job whose tasks run after 3 or 4 s has recovered by then, and its next loss is
+    # another one. One that fails sooner each time waits longer each time.
+    "restart-strategy.exponential-delay.reset-backoff-threshold": "8 s",
     "execution.checkpointing.mode": "EXACTLY_ONCE",
     "execution.checkpointing.unaligned.enabled": False,
     "execution.checkpointing.timeout": "5 min",

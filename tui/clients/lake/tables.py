@@ -19,7 +19,7 @@ from tui.clients.lake.storage import Stamp, Storage
 from tui.model.errors import NotFoundError
 
 SETTLE_S = 2.0
-PROBE_S = 10.0
+PROBE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
