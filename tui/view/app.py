@@ -43,7 +43,7 @@ from tui.view.widgets.header import Facts
 INTERVALS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 TICK_S = 0.25
 GATHER_S = 0.1
-"""News is shown so long after it came, with what has come by then; keys never wait for it."""
+"""News is shown so long after it came, with what has come by then, but not while a key is being answered."""
 AGES_S = 1.4
 """Ages grow without news too; longer than news takes to come every second and be gathered, or all is drawn twice."""
 AHEAD_S = 0.5
@@ -90,6 +90,7 @@ class LakehouseApp(PromptApp):
         self._first = first
         self._tape = tape or Tape()
         self._thrifty = thrifty
+        self._themes = iter(theme.THEMES)
         self._paused: tuple[State, datetime] | None = None
         self._polling = Polling(cockpit.refresh_interval_s, cockpit.report, clock)
         self._news_at: float | None = 0.0
@@ -159,8 +160,8 @@ class LakehouseApp(PromptApp):
         self.set_timer(AHEAD_S, self._make_ahead)
 
     def _make_ahead(self) -> None:
-        """Make one screen that was not seen yet, so that its key need not wait for it."""
-        if any(self.make_ahead(name) for name in SCREENS):
+        """Make one screen that was not seen yet, or take up a theme, so that its key need not wait for it."""
+        if any(self.make_ahead(name) for name in SCREENS) or any(map(self.foresee, self._themes)):
             self.set_timer(AHEAD_S, self._make_ahead)
         elif self._thrifty:
             thrift.keep()
@@ -182,10 +183,10 @@ class LakehouseApp(PromptApp):
         self._polling.tick(self.sources())
         now = monotonic()
         gathered = self._news_at is not None and now - self._news_at >= GATHER_S
-        if gathered or now - self._shown_at >= AGES_S:
+        if (gathered and self.calm) or now - self._shown_at >= AGES_S:
             self._show()
-        elif self._thrifty and now - self.input_at >= QUIET_S:
-            thrift.tidy()
+        elif self._thrifty and self.calm:
+            thrift.tidy(quiet=now - self.input_at >= QUIET_S)
 
     def _collect(self) -> None:
         """What the workers have read, into the state."""

@@ -24,6 +24,7 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Event, InputEvent
 from textual.screen import Screen
+from textual.theme import Theme
 
 from tui.view import strips, theme
 from tui.view.sheet import KeptStylesheet
@@ -35,6 +36,8 @@ _IDLE_S = 0.1
 """How soon the end of the program is noticed."""
 _SLACK_S = 0.001
 _WHOLE_S = 0.25
+_CALM_S = 0.06
+"""Who typed so long ago sees what the key has done."""
 _STEP, _REST_S = 3, 0.002  # so many widgets of the screens behind are styled at once, a few milliseconds
 
 
@@ -79,7 +82,7 @@ class PromptApp(App[str]):
     def __init__(self) -> None:
         super().__init__()
         strips.mend()
-        self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
+        self.stylesheet: KeptStylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.input_at = 0.0  # by the monotonic clock
         self._dressing: Iterator[int] | None = None
 
@@ -88,6 +91,11 @@ class PromptApp(App[str]):
         if isinstance(event, InputEvent):
             self.input_at = monotonic()
         await super().on_event(event)
+
+    @property
+    def calm(self) -> bool:
+        """Whether no key is being answered, and what is not urgent may take its time."""
+        return monotonic() - self.input_at >= _CALM_S
 
     @property
     def ansi_theme(self) -> TerminalTheme:
@@ -102,6 +110,14 @@ class PromptApp(App[str]):
     def delay_update(self, delay: float = 0.05) -> None:
         """Paint at once: whoever changes screens gathers what belongs together by `batch_update`."""
 
+    def foresee(self, chosen: Theme) -> bool:
+        """Parse the rules of a theme before it is chosen; whether that is a theme of the future."""
+        if chosen.name == self.theme:
+            return False
+        variables = {**chosen.to_color_system().generate(), **chosen.variables}
+        self.stylesheet.foresee({**self.get_theme_variable_defaults(), **variables})
+        return True
+
     def refresh_css(self, animate: bool = True) -> None:
         """Take up changed styles on what is seen; the other screens follow in idle moments."""
         super().refresh_css(animate)
@@ -110,6 +126,9 @@ class PromptApp(App[str]):
 
     def _dress_ahead(self) -> None:
         """Style, then draw, the next few widgets of the screens behind; a key waits for one such step at most."""
+        if not self.calm:
+            self.set_timer(_CALM_S, self._dress_ahead)
+            return
         self._dressing = self._dressing or self._undressed()
         if next(self._dressing, None) is not None:
             self.set_timer(_REST_S, self._dress_ahead)

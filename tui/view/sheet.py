@@ -60,6 +60,14 @@ class KeptStylesheet(Stylesheet):
         self._parse_cache = self._parsed.get(now, LRUCache(_PARSED))
         self._matches = self._matched.get(now, LRUCache(_PLACES))
 
+    def foresee(self, variables: dict[str, str]) -> None:
+        """Parse the rules with the variables of a theme that may be chosen; nothing changes."""
+        now = self._variables
+        self.set_variables(variables)
+        self.parse()
+        self.set_variables(now)
+        self.parse()
+
     def reparse(self) -> None:
         """Parse what was not parsed with these variables yet."""
         self.parse()

@@ -8,10 +8,10 @@ import os
 
 _ESCAPE_MS = "10"
 """How long an escape may be the beginning of another key; Textual's own 100 ms would hold every escape up."""
-_GARBAGE_AFTER = (2_000, 10, 400)
-"""Collections of young objects are short; one of all takes 50 ms and more, so it waits for a quiet moment (`tidy`)."""
-_WORTH = 15
-"""So many collections of middle-aged objects make one of all worth its time."""
+_GARBAGE_AFTER = (30_000, 10, 400)
+"""Python collects by itself where so many objects came amid a key; otherwise moments are chosen for it (`tidy`)."""
+_YOUNG, _MIDDLE, _OLD = 2_000, 10, 15
+"""So many new objects, collections of those, and collections of middle-aged ones make the next one worth its time."""
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # <malloc.h>
 _LARGE = 128 * 1024
 _ARENAS = 2
@@ -35,7 +35,14 @@ def keep() -> None:
     gc.freeze()
 
 
-def tidy() -> None:
-    """Collect garbage where there is enough of it; for moments when nobody waits."""
-    if gc.get_count()[2] >= _WORTH:
+def tidy(*, quiet: bool) -> None:
+    """Collect garbage where there is enough of it: a few milliseconds between keys, all of it (50 and more) when it is
+    `quiet` and nobody is about to type.
+    """
+    young, middle, old = gc.get_count()
+    if quiet and old >= _OLD:
         gc.collect()
+    elif middle >= _MIDDLE:
+        gc.collect(1)
+    elif young >= _YOUNG:
+        gc.collect(0)
