@@ -94,6 +94,23 @@ async def test_every_screen_is_made_before_its_key_is_pressed(fake: Fake, monkey
             assert app.screen is made[name]
 
 
+async def test_news_waits_until_a_key_was_answered(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[bool] = []
+    app = fake.app()
+    real = app._show
+    monkeypatch.setattr(app_module, "AGES_S", 1e9)
+    monkeypatch.setattr(app, "_show", lambda: [shown.append(app.calm), real()])
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: shown, "news")
+        app.input_at = 1e12  # somebody types on and on
+        shown.clear()
+        await pilot.pause(1)
+        assert shown == []
+        app.input_at = 0.0
+        await until(pilot, lambda: shown, "news")
+        assert all(shown)
+
+
 async def test_colours_of_screens_behind_follow_the_theme(fake: Fake) -> None:
     app = fake.app()
     async with app.run_test(size=(120, 40)) as pilot:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import length_hint
 
 import pytest
 from textual.app import App
@@ -14,6 +15,8 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tests.ui.cockpits import Fake, until, until_shown
+from tui.view import app as app_module
+from tui.view import theme
 from tui.view.app import SCREENS, LakehouseApp
 from tui.view.sheet import KeptStylesheet
 from tui.view.widgets.table import DiffTable
@@ -22,15 +25,21 @@ IN_PLACES = {"hover", "focus", "blur", "can-focus", "disabled", "enabled", "dark
 """States that a place knows of, or that stay as they are while the program runs."""
 
 
-def test_a_theme_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    parsed: list[str] = []
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every text that is parsed."""
+    found: list[str] = []
     real = stylesheet.parse
 
     def noting(scope: str, css: str, *given: object, **named: object) -> object:
-        parsed.append(css)
+        found.append(css)
         return real(scope, css, *given, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(stylesheet, "parse", noting)
+    return found
+
+
+def test_a_theme_is_parsed_once(parsed: list[str]) -> None:
     sheet = KeptStylesheet(variables={"ink": "red"})
     sheet.add_source("Panel { color: $ink; }")
     colours = []
@@ -43,6 +52,33 @@ def test_a_theme_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     sheet.add_source("Chart { color: $ink; }", read_from=("other", "Chart"))
     assert len(sheet.rules) == 2
     assert len(parsed) == 3
+
+
+def test_a_theme_that_was_foreseen_is_not_parsed_when_it_is_chosen(parsed: list[str]) -> None:
+    sheet = KeptStylesheet(variables={"ink": "red"})
+    sheet.add_source("Panel { color: $ink; }")
+    sheet.parse()
+    sheet.foresee({"ink": "blue"})
+    assert sheet.rules[0].styles.color.rgb == (255, 0, 0)
+    assert len(parsed) == 2
+    sheet.set_variables({"ink": "blue"})
+    sheet.reparse()
+    assert sheet.rules[0].styles.color.rgb == (0, 0, 255)
+    assert len(parsed) == 2
+
+
+async def test_every_theme_is_parsed_before_its_key_is_pressed(
+    fake: Fake, parsed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_module, "AHEAD_S", 0.01)
+    app = fake.app()
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: length_hint(app._themes) == 0, "every theme")
+        parsed.clear()
+        for _ in theme.THEMES:
+            await pilot.press("t")
+        assert app.theme == fake.cockpit().theme
+        assert parsed == []
 
 
 def test_a_place_knows_every_state_that_rules_can_ask_for() -> None:
