@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -12,6 +13,12 @@ def spark(values: Sequence[float | None], width: int) -> str:
 
     More values than columns are put together, the highest of each group.
     """
+    return _spark(tuple(values), width)
+
+
+@lru_cache(maxsize=64)
+def _spark(values: tuple[float | None, ...], width: int) -> str:
+    """The same values are shown again and again: when a screen comes back, or where nothing moves."""
     grouped = _grouped(values, width)
     known = [v for v in grouped if v is not None]
     highest, lowest = max(known, default=0.0), min(known, default=0.0)
