@@ -52,7 +52,7 @@ def own_ports() -> dict[str, object]:
 def fill(lab: Lab, seed: int, count: int = 3000) -> None:
     """A job runs, and so many more messages are committed."""
     until(lambda: not bootstrap.producer(lab.settings).runs(), "the producer before is done", 60)
-    before = sum(p.high or 0 for p in lab.clients.kafka.lag().partitions)
+    before = messages(lab)
     options = {**LOAD, "rate": "1000", "seed": str(seed), "count": str(count)}
     bootstrap.producer(lab.settings).start(options)
     until(lambda: not bootstrap.producer(lab.settings).runs(), "the producer is done", 60)

@@ -14,6 +14,7 @@ from tui.settings import Settings
 from tui.stack.local import logs, place
 from tui.stack.local.layout import Layout
 from tui.stack.local.programs import Programs
+from tui.stack.local.supervision import ProgramState
 
 NAME = "producer"
 _ENDED = ("finished", "failed", "stopped")
@@ -69,13 +70,15 @@ class LocalProducer:
         """Raise `LakehouseError` if one runs. One that has said its last is let go first: its process ends soon."""
         deadline = time.monotonic() + _EXIT_TIMEOUT_S
         while True:
-            running = self.status()
-            if running is not None and running.state not in _ENDED:
+            program = self._backend.program_status(NAME)
+            if program is None:
+                return
+            running = self._status(program)
+            if running.state not in _ENDED:
                 raise LakehouseError(
                     f"A producer already runs (process {running.pid}); `lakehouse-tui produce --stop` ends it."
                 )
-            program = self._backend.program_status(NAME)
-            if program is None or program.down or time.monotonic() > deadline:
+            if program.down or time.monotonic() > deadline:
                 return
             time.sleep(0.05)
 
@@ -107,8 +110,9 @@ class LocalProducer:
     def status(self) -> ProducerStatus | None:
         """What it does now, or `None` where none was started since the stack came up."""
         program = self._backend.program_status(NAME)
-        if program is None:
-            return None
+        return None if program is None else self._status(program)
+
+    def _status(self, program: ProgramState) -> ProducerStatus:
         told = self._read()
         state = str(told.get("state", "starting")) if program.runs else _ended(told)
         sent = _number(told.get("acknowledged"))

@@ -137,8 +137,6 @@ While the editor has the focus, letters are its own: esc gives the keys back.
         self._show_frame(state)
 
     def _show_note(self) -> None:
-        if self._steps is not None:
-            (self._steps.pause if self._seconds is None else self._steps.resume)()
         note = self.query_one("#sql-note", Static)
         bad = self._failure is not None and self._seconds is None
         text = fmt.plain(self._words())
@@ -191,10 +189,18 @@ While the editor has the focus, letters are its own: esc gives the keys back.
         super().on_resize(event)
         self.call_after_refresh(self.refresh_all)
 
+    def _began(self) -> None:
+        """Something is asked: its seconds are shown as they pass."""
+        if self._steps is not None:
+            self._steps.resume()
+        self._show_note()
+
     def _step(self) -> None:
         if self._asking is not None and self._seconds is not None:
             self._asking.insist()
             self._show_note()
+        elif self._steps is not None:
+            self._steps.pause()
 
     # --- a query and its end
 
@@ -208,7 +214,7 @@ While the editor has the focus, letters are its own: esc gives the keys back.
         if self.cockpit.query_notes is not None:
             self.cockpit.query_notes.remember(sql)
         self._asking.run(sql, self._limit)
-        self._show_note()
+        self._began()
 
     @on(Answered)
     def answered(self, message: Answered) -> None:
@@ -307,6 +313,7 @@ While the editor has the focus, letters are its own: esc gives the keys back.
         def write(overwrite: bool) -> None:
             self._failure, self._said = None, ""
             asking.export(answer, path, overwrite=overwrite)
+            self._began()
 
         try:
             port().check_path(path)
