@@ -14,6 +14,7 @@ from tui.model.errors import UnavailableError, UsageError
 from tui.model.kafka import PartitionLag, TopicLag
 from tui.model.keeping import Keeping
 from tui.model.stack import ServiceState
+from tui.view import app as app_module
 from tui.view import registry
 from tui.view.app import SCREENS
 from tui.view.screens.confirm import Confirm
@@ -263,6 +264,17 @@ async def test_refresh_interval_symbol_theme_and_reload(fake: Fake) -> None:
             await pilot.press("t")
             seen.append(app.theme)
         assert seen == ["dark", "light", "contrast", "dark"]
+
+
+async def test_the_header_names_a_chosen_theme_for_a_while(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = fake.app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "4/4 ready")
+        await pilot.press("t")
+        await until_shown(pilot, " light theme ")
+        assert not app._notifications, "a toast has every screen laid out anew"
+        monkeypatch.setattr(app_module, "THEME_S", 0.0)
+        await until(pilot, lambda: "light theme" not in screen_text(app), "the name is gone again")
 
 
 async def test_help_lists_every_key_of_the_screen(fake: Fake) -> None:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from rich.segment import Segment
+from rich.style import Style
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Static
 
@@ -35,7 +37,7 @@ from tui.view.app import LakehouseApp
 from tui.view.screens.ask import Ask
 from tui.view.screens.kafka import PAGE, KafkaScreen
 from tui.view.widgets.message_detail import MessageDetail
-from tui.view.widgets.message_list import MessageList
+from tui.view.widgets.message_list import Look, MessageList, clipped, fitted
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 HOSTILE = '[bold]\x1b[31m\x07"x'
@@ -560,3 +562,30 @@ async def test_nothing_is_wider_than_the_terminal(size: tuple[int, int]) -> None
             assert widget.region.right <= size[0]
             assert widget.virtual_size.width <= max(1, widget.size.width), widget
         assert shown.screen.query_one(MessageList).size.height >= (3 if size[1] < 24 else 8)
+
+
+async def test_the_cursor_moves_and_no_other_line_is_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    real = Look.line
+    monkeypatch.setattr(Look, "line", lambda look, m, style: [drawn.append(m.offset), real(look, m, style)][1])
+    async with kafka(Topic(), size=(120, 40)) as shown:
+        await shown.pilot.press("up")
+        await shown.pilot.pause()
+        listed = shown.screen.query_one(MessageList)
+        listed.render_lines(listed.size.region)
+        drawn.clear()
+        await shown.pilot.press("up")
+        await shown.until(lambda: len(drawn) == 2, "two lines are drawn")
+        assert shown.lines()[1:] != []
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [("abc", 4, "abc "), ("abcd", 4, "abcd"), ("abcde", 4, "abc…"), ("変化変化", 6, "変化 …"), ("", 2, "  ")],
+)
+def test_a_line_is_cut_to_whole_cells(text: str, width: int, expected: str) -> None:
+    style = Style(bold=True)
+    assert clipped(text, width) == expected
+    line = fitted([Segment(text, style)], width, style)
+    assert (line.text, line.cell_length) == (expected, width)
+    assert {segment.style for segment in line} == {style}

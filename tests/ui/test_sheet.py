@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import length_hint
 
 import pytest
 from textual.app import App
@@ -18,6 +17,8 @@ from tests.ui.cockpits import Fake, until, until_shown
 from tui.view import app as app_module
 from tui.view import theme
 from tui.view.app import SCREENS, LakehouseApp
+from tui.view.screens.help import Help
+from tui.view.screens.palette import Palette
 from tui.view.sheet import KeptStylesheet
 from tui.view.widgets.table import DiffTable
 
@@ -73,7 +74,9 @@ async def test_every_theme_is_parsed_before_its_key_is_pressed(
     monkeypatch.setattr(app_module, "AHEAD_S", 0.01)
     app = fake.app()
     async with app.run_test() as pilot:
-        await until(pilot, lambda: length_hint(app._themes) == 0, "every theme")
+        await until(pilot, lambda: next(app._ahead, app) is app, "everything ahead")
+        assert all(app.get_screen(kind.__name__).is_running for kind in (Help, Palette))
+        assert all(stack[0].size == app.size for stack in app._screen_stacks.values())
         parsed.clear()
         for _ in theme.THEMES:
             await pilot.press("t")

@@ -42,6 +42,18 @@ async def test_cells_are_whole_although_the_table_was_drawn_before_it_was_measur
         assert "12:29:59.750  1,000,000" in drawn(table)
 
 
+async def test_only_a_cell_that_is_wider_than_its_column_has_it_measured_anew() -> None:
+    async with Frame().run_test(size=(40, 8)) as pilot:
+        table = pilot.app.query_one(DiffTable)
+        table.set_columns(COLUMNS)
+        table.set_rows([("1", ("12:29:59", "7")), ("2", ("12:30:00", "1,000,000"))])
+        await pilot.pause()
+        table.set_rows([("1", ("12:29:59", "70,000")), ("2", ("12:30:00", "1"))])
+        assert not table._require_update_dimensions
+        table.set_rows([("1", ("12:29:59", "70,000")), ("2", ("12:30:00", "10,000,000"))])
+        assert table._require_update_dimensions
+
+
 def cells() -> list[tuple[str, tuple[str | Text, ...]]]:
     overlapping = Text("one two", style="italic").append(" three", "red")
     overlapping.stylize("bold", 2, 9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, ClassVar
@@ -47,6 +47,8 @@ GATHER_S = 0.1
 AGES_S = 1.4
 """Ages grow without news too; longer than news takes to come every second and be gathered, or all is drawn twice."""
 AHEAD_S = 0.5
+THEME_S = 2.0
+"""How long the header names a theme that was chosen: a toast would have every screen laid out anew, twice."""
 QUIET_S = 1.0
 """Who has typed nothing for so long is not about to."""
 SCREENS: dict[str, type[CockpitScreen]] = {
@@ -90,11 +92,12 @@ class LakehouseApp(PromptApp):
         self._first = first
         self._tape = tape or Tape()
         self._thrifty = thrifty
-        self._themes = iter(theme.THEMES)
+        self._ahead = self._steps_ahead()
         self._paused: tuple[State, datetime] | None = None
         self._polling = Polling(cockpit.refresh_interval_s, cockpit.report, clock)
         self._news_at: float | None = 0.0
         self._shown_at = 0.0
+        self._themed_at = float("-inf")
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every line of every widget goes through."""
@@ -126,7 +129,8 @@ class LakehouseApp(PromptApp):
         """What the header knows beside the state."""
         paused_s = (self.clock() - self._paused[1]).total_seconds() if self._paused else None
         known = (self.cockpit.backend, self.period_s, paused_s, self.cockpit.read_only)
-        return Facts(screen, *known, recording=self._tape.running)
+        chosen = self.theme if monotonic() - self._themed_at < THEME_S else None
+        return Facts(screen, *known, recording=self._tape.running, theme=chosen)
 
     @property
     def activities(self) -> tuple[Activity, ...]:
@@ -157,14 +161,22 @@ class LakehouseApp(PromptApp):
         """Poll from when the first screen is painted: importing the clients takes processor time of its own."""
         self.set_interval(TICK_S, self._tick)
         self._tick()
-        self.set_timer(AHEAD_S, self._make_ahead)
+        self.set_timer(AHEAD_S, self._get_ahead)
 
-    def _make_ahead(self) -> None:
-        """Make one screen that was not seen yet, or take up a theme, so that its key need not wait for it."""
-        if any(self.make_ahead(name) for name in SCREENS) or any(map(self.foresee, self._themes)):
-            self.set_timer(AHEAD_S, self._make_ahead)
+    def _get_ahead(self) -> None:
+        """Do what a key would have to wait for when it is first pressed, a step at a time between keys."""
+        if not self.calm or next(self._ahead, self) is not self:
+            self.set_timer(AHEAD_S, self._get_ahead)
         elif self._thrifty:
             thrift.keep()
+
+    def _steps_ahead(self) -> Iterator[object]:
+        """Make every screen, take up every theme, and put into the screens what is known by then."""
+        yield from filter(self.make_ahead, SCREENS)
+        yield from map(self.keep_ahead, (Help, Palette))
+        yield from filter(self.foresee, theme.THEMES)
+        behind = [stack[0] for stack in self._screen_stacks.values() if stack and stack[0] is not self.top]
+        yield from (screen.get_ready() for screen in behind if isinstance(screen, CockpitScreen))
 
     def sources(self) -> Mapping[str, Source]:
         """What is polled now: the cockpit's sources and those of the screen on top."""
@@ -285,7 +297,8 @@ class LakehouseApp(PromptApp):
     def action_theme(self) -> None:
         """The next theme."""
         self.theme = theme.following(self.theme)
-        self.notify(f"Theme: {self.theme}", timeout=2)
+        self._themed_at = monotonic()
+        self._show()
 
     def action_help(self) -> None:
         """Keys and numbers of this screen."""

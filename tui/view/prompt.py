@@ -158,6 +158,10 @@ class PromptApp(App[str]):
         self._init_mode(mode)
         return True
 
+    def keep_ahead(self, kind: type[Screen[Any]]) -> None:
+        """Make the screen of that kind before it is opened first."""
+        self._get_screen(self.kept(kind))
+
     def kept(self, kind: type[S]) -> S:
         """The one screen of that kind: made once, and kept when it is closed, so that it opens at once."""
         name = kind.__name__

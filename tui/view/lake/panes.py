@@ -21,6 +21,7 @@ from tui.ports import LakeDetailPort
 from tui.view import format as fmt
 from tui.view.lake import texts
 from tui.view.lake.look import CANDLES, Look, Sight, first_snapshot, short_id
+from tui.view.widgets.notes import put
 from tui.view.widgets.panel import wrapped
 from tui.view.widgets.table import DiffTable
 
@@ -109,7 +110,7 @@ class Pane(Vertical):
             self._head = text.markup
             head = self.query_one(Static)
             head.display = bool(text)
-            head.update(text)
+            put(head, text)
 
     def shown(self, sight: Sight) -> Shown:
         """The reading that it wants."""

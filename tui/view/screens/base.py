@@ -120,6 +120,11 @@ class CockpitScreen(Screen[None]):
         if size != self._compositor.size or self._layout_required or self._layout_widgets:
             super()._screen_resized(size)
 
+    def get_ready(self) -> None:
+        """Be filled and laid out before it is seen first."""
+        self.refresh_all()
+        self.call_later(self._screen_resized, self.app.size)
+
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         """Back on top: show what is known by now, and fetch what this screen needs."""
         event.refresh_styles = False  # they are kept up to date behind, see `PromptApp.refresh_css`

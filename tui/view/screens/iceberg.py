@@ -25,6 +25,7 @@ from tui.view.registry import Command
 from tui.view.screens.base import CockpitScreen
 from tui.view.screens.record import Record
 from tui.view.widgets.chooser import Chooser
+from tui.view.widgets.notes import put
 
 POLL_S = 2.0
 DEADLINE_S = 60.0
@@ -136,7 +137,7 @@ shift+left and shift+right move a table that is wider than the screen.
             self._banner = text.plain
             line = self.query_one("#lake-banner", Static)
             line.display = bool(text)
-            line.update(text)
+            put(line, text)
 
     # --- keys
 

@@ -26,6 +26,7 @@ from tui.view.widgets import border
 from tui.view.widgets import topic_tables as tables
 from tui.view.widgets.message_detail import MessageDetail
 from tui.view.widgets.message_list import MessageList, stamp
+from tui.view.widgets.notes import put
 from tui.view.widgets.panel import staleness
 from tui.view.widgets.table import DiffTable
 
@@ -281,8 +282,8 @@ Moving up holds the tail, T follows it again.
         width = max(20, note.parent.size.width if isinstance(note.parent, Widget) else 80)
         text = tables.notes(state, tuple(sources), lines, self.now, width)
         if str(note.content) != str(text):
-            note.update(text)
             note.display = bool(text)
+            put(note, text)
 
     # --- keys
 

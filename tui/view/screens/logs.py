@@ -23,6 +23,7 @@ from tui.view.screens.base import CockpitScreen
 from tui.view.widgets import border
 from tui.view.widgets.chooser import Chooser
 from tui.view.widgets.log_view import SIDEWAYS, LogView
+from tui.view.widgets.notes import put
 from tui.view.widgets.panel import sentence
 
 POLL_S = 0.5
@@ -113,7 +114,7 @@ submit: the last submission of the job; what the job does later is in taskmanage
             self._problem = problem.plain
             line = self.query_one("#log-problem", Static)
             line.display = bool(problem)
-            line.update(problem)
+            put(line, problem)
 
     def _take(self, chunk: LogChunk) -> None:
         """Add what follows on what is shown; an answer to an older question is passed over."""

@@ -27,6 +27,7 @@ from tui.view import format as fmt
 from tui.view.registry import Command
 from tui.view.screens.base import CockpitScreen
 from tui.view.verification import Verification
+from tui.view.widgets.notes import put
 from tui.view.widgets.table import Column, DiffTable
 
 RUN = "verify.run"
@@ -166,13 +167,13 @@ class VerifyScreen(CockpitScreen):
     def _put(self, selector: str, text: Text) -> None:
         widget = self.query_one(selector, Static)
         if widget.content != text:
-            widget.update(text)
+            put(widget, text)
 
     def _say(self, sentence: str) -> None:
         self._said = sentence
         line = self.query_one("#verify-said", Static)
         line.display = bool(sentence)
-        line.update(Text(fmt.plain(sentence)))
+        put(line, Text(fmt.plain(sentence)))
 
     def on_data_table_row_highlighted(self, message: DataTable.RowHighlighted) -> None:
         """Another check was chosen."""

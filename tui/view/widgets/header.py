@@ -29,7 +29,7 @@ MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the header knows beside the state."""
+    """What the header knows beside the state; `theme` for as long as its name is said."""
 
     screen: str
     backend: str
@@ -38,6 +38,7 @@ class Facts:
     read_only: bool = False
     replay: str | None = None
     recording: bool = False
+    theme: str | None = None
 
 
 class HeaderBar(Widget):
@@ -78,6 +79,8 @@ def header_parts(state: State, now: datetime, facts: Facts) -> list[Text]:
     parts = [Text(f" {facts.screen.upper()} ", style="bold reverse")]
     if facts.paused_for_s is not None:
         parts.append(Text(f" PAUSED {fmt.duration(facts.paused_for_s)}, space goes on ", style="bold reverse"))
+    if facts.theme is not None:
+        parts.append(Text(f" {facts.theme} theme ", style="bold reverse"))
     if facts.recording:
         parts.append(Text("● REC", style="bold red"))
     if facts.replay is not None:

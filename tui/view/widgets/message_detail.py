@@ -11,6 +11,7 @@ from tui.model.kafka import Message
 from tui.view import format as fmt
 from tui.view.pretty import MAX_LINES, pretty
 from tui.view.widgets.message_list import stamp
+from tui.view.widgets.notes import put
 
 _RAW_CHARACTERS = 16_384
 
@@ -31,7 +32,7 @@ class MessageDetail(VerticalScroll):
         if message == self._message:
             return
         self._message = message
-        self.query_one("#message-text", Static).update(detail(message))
+        put(self.query_one("#message-text", Static), detail(message))
         self.scroll_home(animate=False)
 
 

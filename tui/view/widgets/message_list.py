@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
-from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message as Event
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -28,6 +28,61 @@ LATE_S = 5.0
 
 _KEY_WIDTH = 10
 _VALUE_CHARACTERS = 500
+_KEPT = 500
+"""So many lines are kept as they were drawn."""
+
+
+class Look(NamedTuple):
+    """What decides how a message is drawn beside itself: cells of the line, of partition and of offset, and styles."""
+
+    width: int = 0
+    partition: int = 1
+    offset: int = 6
+    dated: bool = False
+    needle: str = ""
+    base: Style = Style.null()
+    dim: Style = Style.null()
+    bad: Style = Style.null()
+
+    @property
+    def header(self) -> str:
+        """The names of the columns."""
+        time = f"{'date and time':<18}" if self.dated else f"{'time':<12}"
+        return f"  {'p':>{self.partition}} {'offset':>{self.offset}}  {time}  {'key':<{_KEY_WIDTH}}  value"
+
+    def line(self, message: Message, style: Style) -> list[Segment]:
+        """A message on `style`."""
+        dim, bad = style + self.dim, style + self.bad
+        place = f"{message.partition:>{self.partition}} {fmt.count(message.offset):>{self.offset}}  "
+        time = f"{stamp(message.timestamp, dated=self.dated):<{18 if self.dated else 12}}  "
+        key = f"{clipped(fmt.plain(message.key), _KEY_WIDTH)}  "
+        line = [Segment(f"  {place}", style), Segment(time, dim), Segment(key, style)]
+        if message.problem:
+            line = [
+                Segment("✗ ", bad),
+                Segment(place, style),
+                *line[1:],
+                Segment(f"{fmt.plain(message.problem)}  ", bad),
+            ]
+        room = self.width - sum(segment.cell_length for segment in line)
+        return line + self.value(message, room, dim if message.problem else style)
+
+    def value(self, message: Message, room: int, style: Style) -> list[Segment]:
+        """The value on one line: from where it holds the text that was searched; else a trade in short, if need be."""
+        value = fmt.plain(message.value and message.value[:_VALUE_CHARACTERS])
+        found = value.lower().find(self.needle) if self.needle else -1
+        if found < 0 and self.needle and message.value:
+            far = message.value.lower().find(self.needle)
+            value = fmt.plain(message.value[max(0, far) : max(0, far) + _VALUE_CHARACTERS])
+            found = 0 if far >= 0 else -1
+        if found < 0:
+            short = not message.problem and room < len(value)
+            return [Segment((trade(message) if short else None) or value, style)]
+        end = found + len(self.needle)
+        begin = max(0, min(found - room // 4, len(value) - room + 1)) if end > room else 0
+        before = ("…" if begin else "") + value[begin:found]
+        marked = style + Style(bold=True, underline=True)
+        return [Segment(before, style), Segment(value[found:end], marked), Segment(value[end:], style)]
 
 
 class MessageList(ScrollView, can_focus=True):
@@ -75,6 +130,8 @@ class MessageList(ScrollView, can_focus=True):
         self._needle = ""
         self._dated = False
         self._widths = (1, 6)
+        self._look = Look()
+        self._drawn: dict[Place, tuple[Message, Style, Strip]] = {}
 
     # --- what is shown
 
@@ -137,78 +194,35 @@ class MessageList(ScrollView, can_focus=True):
         """The cursor stays in sight."""
         self._lay_out()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of a part of it."""
+        width, needle = self.scrollable_content_region.width, self._needle
+        base, dim, bad = self.visual_style.rich_style, self._style("dim"), self._style("bad")
+        look = Look(width, *self._widths, self._dated, needle, base, dim, bad)
+        if look != self._look or len(self._drawn) > _KEPT:
+            self._look = look
+            self._drawn.clear()
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """The header, or the message on line `y`."""
-        width = self.scrollable_content_region.width
-        base = self.visual_style.rich_style
-        if not self._messages:
-            return Strip.blank(width, base)
-        if y == 0:
-            return self._strip(self._header(), width, base + self._style("header"))
+        look = self._look
         index = self.scroll_offset.y + y - 1
-        if index >= len(self._messages):
-            return Strip.blank(width, base)
-        style = base
+        if not self._messages or index >= len(self._messages):
+            return Strip.blank(look.width, look.base)
+        if y == 0:
+            return fitted([Segment(look.header, look.base + self._style("header"))], look.width, look.base)
+        message, style = self._messages[index], look.base
         if index == self._cursor:
-            focused = self.has_focus
-            style += self._style("cursor") if focused else Style(bold=True, underline=True)
-        return self._strip(self._line(self._messages[index]), width, style)
+            style += self._style("cursor") if self.has_focus else Style(bold=True, underline=True)
+        kept = self._drawn.get((message.partition, message.offset))
+        if kept is None or kept[:2] != (message, style):
+            kept = message, style, fitted(look.line(message, style), look.width, style)
+            self._drawn[message.partition, message.offset] = kept
+        return kept[2]
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"messages--{name}", partial=True)
-
-    def _strip(self, text: Text, width: int, style: Style) -> Strip:
-        text.truncate(width, overflow="ellipsis")
-        segments = [
-            Segment(s.text, style + s.style if s.style else style)
-            for s in text.render(self.app.console, end="")
-            if s.text
-        ]
-        return Strip(segments).adjust_cell_length(width, style)
-
-    def _header(self) -> Text:
-        partition, offset = self._widths
-        time = "date and time" if self._dated else "time"
-        head = f"  {'p':>{partition}} {'offset':>{offset}}  {time:<{self._time_width}}  {'key':<{_KEY_WIDTH}}  value"
-        return Text(head, no_wrap=True)
-
-    @property
-    def _time_width(self) -> int:
-        return 18 if self._dated else 12
-
-    def _line(self, message: Message) -> Text:
-        partition, offset = self._widths
-        dim, bad = self._style("dim"), self._style("bad")
-        line = Text(no_wrap=True, end="")
-        line.append_text(Text("✗ ", style=bad) if message.problem else Text("  "))
-        line.append(f"{message.partition:>{partition}} {fmt.count(message.offset):>{offset}}  ")
-        line.append(f"{stamp(message.timestamp, dated=self._dated):<{self._time_width}}  ", style=dim)
-        key = Text(fmt.plain(message.key), no_wrap=True)
-        key.truncate(_KEY_WIDTH, overflow="ellipsis", pad=True)
-        line.append_text(key)
-        line.append("  ")
-        if message.problem:
-            line.append(message.problem, style=bad)
-            line.append("  ")
-        room = self.scrollable_content_region.width - line.cell_len
-        return line.append_text(self._value(message, room, dim if message.problem else Style.null()))
-
-    def _value(self, message: Message, room: int, style: Style) -> Text:
-        """The value on one line: from where it holds the text that was searched; else a trade in short, if need be."""
-        value = fmt.plain(message.value and message.value[:_VALUE_CHARACTERS])
-        found = value.lower().find(self._needle) if self._needle else -1
-        if found < 0 and self._needle and message.value:
-            far = message.value.lower().find(self._needle)
-            value = fmt.plain(message.value[max(0, far) : max(0, far) + _VALUE_CHARACTERS])
-            found = 0 if far >= 0 else -1
-        if found < 0 and not message.problem and room < len(value):
-            return Text(trade(message) or value, style=style)
-        begin = max(0, min(found - room // 4, len(value) - room + 1)) if found + len(self._needle) > room else 0
-        text = Text("…" if begin else "", style=style).append(value[begin:])
-        if found >= 0:
-            at = found - begin + (1 if begin else 0)
-            text.stylize("bold underline", at, at + len(self._needle))
-        return text
 
     # --- keys and mouse
 
@@ -257,6 +271,20 @@ class MessageList(ScrollView, can_focus=True):
         event.stop()
         event.prevent_default()
         self._go(self._cursor + 3)
+
+
+def clipped(text: str, width: int) -> str:
+    """`text` in exactly `width` cells, the last one an ellipsis where something was cut."""
+    return set_cell_size(text, width) if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
+
+
+def fitted(line: list[Segment], width: int, style: Style) -> Strip:
+    """`line` in exactly `width` cells, as `clipped`."""
+    strip = Strip(segment for segment in line if segment.text)
+    if strip.cell_length <= width:
+        return strip.adjust_cell_length(width, style)
+    cut = list(strip.adjust_cell_length(width - 1))
+    return Strip([*cut, Segment("…", cut[-1].style if cut else style)], width)
 
 
 def trade(message: Message) -> str | None:

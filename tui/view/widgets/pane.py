@@ -16,6 +16,7 @@ from tui.ports import FlinkDetailPort
 from tui.view.job_view import JobView
 from tui.view.widgets import border
 from tui.view.widgets.fit_table import FitTable
+from tui.view.widgets.notes import put
 
 Port = Callable[[], FlinkDetailPort]
 ONCE_S = 3600.0
@@ -37,7 +38,7 @@ class Line(Static):
         if text.plain != self._said.plain or text.spans != self._said.spans:
             self._said = text
             self.display = bool(text.plain)
-            self.update(text)
+            put(self, text)
 
 
 class Pane(Vertical):

@@ -79,7 +79,7 @@ class DiffTable(DataTable[Text]):
             if now is not then:
                 column = ColumnKey(name)
                 self._data[row][column] = now
-                if now.cell_len > then.cell_len:
+                if now.cell_len > self.columns[column].content_width:
                     self._updated_cells.add(CellKey(row, column))
                     self._require_update_dimensions = True
         self.refresh_row(index)
