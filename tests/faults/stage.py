@@ -94,10 +94,13 @@ class Stage:
                 self.lab.control.cancel()
 
     def submitted(self) -> bool:
-        """A job runs, or is submitted now."""
-        if self.lab.control.active_job() is None:
-            self.lab.control.submit(silent)
-        return True
+        """A job runs that is wanted, or is submitted now: one that the keeper began before a cancel ends by itself."""
+        control = self.lab.control
+        job, wish = control.active_job(), control.wish.read()
+        if job is None:
+            control.submit(silent)
+            return True
+        return wish is not None and wish.wanted and wish.job_id == job.id
 
     def load(self) -> None:
         """The producer runs, with trades of its own."""
