@@ -170,13 +170,21 @@ class LakehouseApp(PromptApp):
         elif self._thrifty:
             thrift.keep()
 
-    def _steps_ahead(self) -> Iterator[object]:
+    def _steps_ahead(self) -> Iterator[None]:
         """Make every screen, take up every theme, and put into the screens what is known by then."""
-        yield from filter(self.make_ahead, SCREENS)
-        yield from map(self.keep_ahead, (Help, Palette))
-        yield from filter(self.foresee, theme.THEMES)
-        behind = [stack[0] for stack in self._screen_stacks.values() if stack and stack[0] is not self.top]
-        yield from (screen.get_ready() for screen in behind if isinstance(screen, CockpitScreen))
+        for name in SCREENS:
+            if self.make_ahead(name):
+                yield
+        for kind in (Help, Palette):
+            self.keep_ahead(kind)
+            yield
+        for one in theme.THEMES:
+            if self.foresee(one):
+                yield
+        for screen in [stack[0] for stack in self._screen_stacks.values() if stack]:
+            if isinstance(screen, CockpitScreen) and screen is not self.top:
+                screen.get_ready()
+                yield
 
     def sources(self) -> Mapping[str, Source]:
         """What is polled now: the cockpit's sources and those of the screen on top."""

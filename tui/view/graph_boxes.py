@@ -6,10 +6,12 @@ between. Each layer is ordered by where its streams come from, so that few of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from tui.model.flink_detail import JobGraph
@@ -60,6 +62,7 @@ class _Item:
     center: int = 0
 
 
+@lru_cache(8)
 def widest_layer(graph: JobGraph) -> int:
     """How many boxes stand beside each other at most (passing streams not counted)."""
     return max((sum(item.node is not None for item in layer) for layer in _layers(graph)), default=0)
@@ -67,11 +70,30 @@ def widest_layer(graph: JobGraph) -> int:
 
 def draw(graph: JobGraph, boxes: Mapping[str, Box], width: int, chosen: str | None = None) -> Drawing:
     """The graph with boxes of equal width that fill `width` columns; the chosen one has a heavy border."""
+    rows, placed = _streams(graph, _height(boxes), width)
+    over: dict[int, list[tuple[int, Text]]] = {}
+    for place in placed:
+        for row, line in enumerate(_box(place, boxes[place.node], heavy=place.node == chosen), place.top):
+            over.setdefault(row, []).append((place.left, line))
+    return Drawing(tuple(_line(row, over.get(number, [])) for number, row in enumerate(rows)), placed)
+
+
+def rows(graph: JobGraph, boxes: Mapping[str, Box], width: int) -> int:
+    """How many rows the drawing takes."""
+    return len(_streams(graph, _height(boxes), width)[0])
+
+
+def _height(boxes: Mapping[str, Box]) -> int:
+    return 2 + max((len(box.lines) for box in boxes.values()), default=0)
+
+
+@lru_cache(8)
+def _streams(graph: JobGraph, height: int, width: int) -> tuple[tuple[str, ...], tuple[Placed, ...]]:
+    """The streams alone, as rows of equal length, and where boxes of that height stand between them."""
     layers = _layers(graph)
     most = max((sum(item.node is not None for item in layer) for layer in layers), default=1)
     passing = max((sum(item.node is None for item in layer) for layer in layers), default=0)
     outer = max(24, min(46, (width - passing * (GAP + 1)) // max(1, most) - GAP))
-    height = 2 + max((len(box.lines) for box in boxes.values()), default=0)
     room = _place(layers, outer, width)
     canvas = _Canvas()
     placed, top = [], 0
@@ -85,10 +107,9 @@ def draw(graph: JobGraph, boxes: Mapping[str, Box], width: int, chosen: str | No
         top += height
         if depth + 1 < len(layers):
             top += _route(canvas, layer, layers[depth + 1], top, outer)
-    lines = canvas.lines(top, room)
-    for place in placed:
-        _draw_box(lines, place, boxes[place.node], heavy=place.node == chosen)
-    return Drawing(tuple(lines), tuple(placed))
+    drawn = canvas.rows(top, room)
+    used = max([*(len(row.rstrip()) for row in drawn), *(place.right for place in placed)], default=0)
+    return tuple(row[:used] for row in drawn), tuple(placed)
 
 
 # --- layers
@@ -200,7 +221,7 @@ class _Canvas:
     def text(self, row: int, column: int, text: str) -> None:
         self._texts.append((row, column, text))
 
-    def lines(self, height: int, width: int) -> list[Text]:
+    def rows(self, height: int, width: int) -> list[str]:
         rows = [[" "] * width for _ in range(height)]
         for (row, column), (strokes, _) in self._cells.items():
             if 0 <= column < width:
@@ -209,7 +230,7 @@ class _Canvas:
             for i, character in enumerate(text):
                 if 0 <= column + i < width:
                     rows[row][column + i] = character
-        return [Text("".join(row), style="dim", no_wrap=True) for row in rows]
+        return ["".join(row) for row in rows]
 
 
 def _route(canvas: _Canvas, above: Sequence[_Item], below: Sequence[_Item], top: int, outer: int) -> int:
@@ -273,27 +294,30 @@ def _draw_stream(canvas: _Canvas, item: _Item, column: int, rows: tuple[int, int
 # --- boxes
 
 
-def _draw_box(lines: list[Text], place: Placed, box: Box, *, heavy: bool) -> None:
+def _box(place: Placed, box: Box, *, heavy: bool) -> Iterator[Text]:
+    """The lines of a box."""
     upper_left, flat, upper_right, side, lower_left, lower_right = _BORDERS[heavy]
     inner = place.right - place.left - 2
     title = fmt.clip(box.title, inner - 3 - len(box.suffix)) + box.suffix
     border = "bold" if heavy else ""
-    top = Text.assemble(
+    yield Text.assemble(
         (f"{upper_left}{flat}", border),
         (f" {title} ", "bold reverse" if heavy else "bold"),
-        (f"{flat * max(0, inner - 3 - Text(title).cell_len)}{upper_right}", border),
+        (f"{flat * max(0, inner - 3 - cell_len(title))}{upper_right}", border),
     )
-    _put(lines, place.top, place.left, top)
-    for i, content in enumerate(box.lines):
+    for content in box.lines:
         line = content.copy()
         line.truncate(inner - 2, overflow="ellipsis", pad=True)
-        _put(lines, place.top + 1 + i, place.left, Text.assemble((f"{side} ", border), line, (f" {side}", border)))
-    for row in range(place.top + 1 + len(box.lines), place.bottom - 1):
-        _put(lines, row, place.left, Text(f"{side}{' ' * inner}{side}", style=border))
-    _put(lines, place.bottom - 1, place.left, Text(f"{lower_left}{flat * inner}{lower_right}", style=border))
+        yield Text.assemble((f"{side} ", border), line, (f" {side}", border))
+    for _ in range(place.top + 1 + len(box.lines), place.bottom - 1):
+        yield Text(f"{side}{' ' * inner}{side}", style=border)
+    yield Text(f"{lower_left}{flat * inner}{lower_right}", style=border)
 
 
-def _put(lines: list[Text], row: int, column: int, text: Text) -> None:
-    line = lines[row]
-    before, after = line[:column], line[column + text.cell_len :]
-    lines[row] = Text.assemble(before, text, after, no_wrap=True)
+def _line(row: str, over: Sequence[tuple[int, Text]]) -> Text:
+    """A row of streams with lines of boxes over it, each from its column on."""
+    line, at = Text(no_wrap=True), 0
+    for column, part in sorted(over, key=lambda entry: entry[0]):
+        line.append(row[at:column], style="dim").append_text(part)
+        at = column + part.cell_len
+    return line.append(row[at:], style="dim")

@@ -100,7 +100,7 @@ class PromptApp(App[str]):
     @property
     def ansi_theme(self) -> TerminalTheme:
         """What the colour names of a `Text` are in the theme of now: part of the theme, so no second change."""
-        return theme.ansi(self.current_theme.name) or super().ansi_theme
+        return theme.ansi(self.theme) or super().ansi_theme
 
     def get_driver_class(self) -> type[Driver]:
         """Textual's choice, but the quicker one on a terminal."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
@@ -17,8 +17,9 @@ from textual.strip import Strip
 from tui.model.flink import Vertex
 from tui.model.flink_detail import JobGraph
 from tui.view import graph_boxes, graph_text
-from tui.view.graph_boxes import Drawing, Placed
+from tui.view.graph_boxes import Box, Placed
 from tui.view.job_view import JobView
+from tui.view.widgets.pieces import pieces
 
 BOX_WIDTH = 34
 """Columns that a box needs for its lines, with the gap to the next one."""
@@ -97,25 +98,14 @@ class GraphView(ScrollView, can_focus=True):
             return (), ()
         vertices = {vertex.id: vertex for vertex in view.detail.vertices} if view.detail else {}
         if self.boxes:
-            drawing = self._boxed(graph, vertices, names, at, full=True)
-            if len(drawing.lines) > self.size.height:
-                drawing = self._boxed(graph, vertices, names, at, full=False)
-            return tuple(line[: drawing_width(drawing.lines)] for line in drawing.lines), drawing.placed
+            boxes = _boxes(graph, vertices, names, at, full=True)
+            if graph_boxes.rows(graph, boxes, self.size.width) > self.size.height:
+                boxes = _boxes(graph, vertices, names, at, full=False)
+            drawing = graph_boxes.draw(graph, boxes, self.size.width, self.chosen)
+            return drawing.lines, drawing.placed
         rows = graph_text.lane_lines(graph, vertices, names, at, width, self.chosen)
         placed = [Placed(node, 0, width, i, i + 1) for i, (_, node) in enumerate(rows) if node is not None]
         return tuple(line for line, _ in rows), tuple(placed)
-
-    def _boxed(
-        self, graph: JobGraph, vertices: Mapping[str, Vertex], names: Mapping[str, str], at: datetime, *, full: bool
-    ) -> Drawing:
-        sources = graph.sources()
-        boxes = {
-            node.id: graph_text.node_box(
-                node, vertices.get(node.id), names[node.id], at, is_source=node.id in sources, full=full
-            )
-            for node in graph.nodes
-        }
-        return graph_boxes.draw(graph, boxes, self.size.width, self.chosen)
 
     def render_line(self, y: int) -> Strip:
         """One line of what is seen."""
@@ -123,9 +113,8 @@ class GraphView(ScrollView, can_focus=True):
         width, base = self.size.width, self.visual_style.rich_style
         if row >= len(self._lines):
             return Strip.blank(width, base)
-        strip = Strip(self._lines[row].render(self.app.console))
         left = self.scroll_offset.x
-        return strip.crop_extend(left, left + width, base).apply_style(base)
+        return Strip(pieces(self._lines[row], base)).crop_extend(left, left + width, base)
 
     def action_move(self, step: int) -> None:
         """The next vertex in the order of the graph."""
@@ -156,6 +145,13 @@ class GraphView(ScrollView, can_focus=True):
                 return
 
 
-def drawing_width(lines: Sequence[Text]) -> int:
-    """The widest line without the blanks at its end."""
-    return max((len(line.plain.rstrip()) for line in lines), default=0)
+def _boxes(
+    graph: JobGraph, vertices: Mapping[str, Vertex], names: Mapping[str, str], at: datetime, *, full: bool
+) -> dict[str, Box]:
+    sources = graph.sources()
+    return {
+        node.id: graph_text.node_box(
+            node, vertices.get(node.id), names[node.id], at, is_source=node.id in sources, full=full
+        )
+        for node in graph.nodes
+    }
