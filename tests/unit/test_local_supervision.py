@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
+import threading
+import xmlrpc.client
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +73,36 @@ def test_a_frozen_supervisor_is_not_waited_for(layout: Layout, supervisor: Super
     finally:
         os.kill(pid, signal.SIGCONT)
     assert supervisor.programs() == {}
+
+
+def test_a_supervisor_that_dies_amid_its_answer_does_not_answer(layout: Layout) -> None:
+    whole = xmlrpc.client.dumps(([{"name": "kafka", "state": 20}],), methodresponse=True).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {len(whole)}\r\n\r\n".encode()
+    answer = head + whole
+    given = b""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        server.bind(str(layout.socket))
+        server.listen()
+
+        def serve() -> None:
+            while True:
+                taken, _ = server.accept()  # twice for one question, where nothing was answered
+                with taken:
+                    taken.recv(1 << 16)
+                    if given is answer:
+                        return
+                    taken.sendall(given)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        for cut in range(0, len(answer), 9):
+            given = answer[:cut]
+            with pytest.raises(UnavailableError, match="does not answer"):
+                Supervisor(layout, PASSWORD).programs()
+        given = answer
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as last:
+            last.connect(str(layout.socket))
+        thread.join()
 
 
 def test_a_program_gets_a_clean_environment_its_pid_and_a_private_log(

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, cast
+from xml.parsers.expat import ExpatError
 
 from tui.model.errors import LakehouseError, UnavailableError
 from tui.stack.local import launcher
@@ -210,7 +211,12 @@ class Supervisor:
         except xmlrpc.client.ProtocolError as error:  # its own text quotes the address with the password
             told = f"HTTP {error.errcode} {error.errmsg}"
             raise UnavailableError(f"The supervisor of {self._layout.home} refused {method} ({told}).") from None
-        except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
+        except (
+            OSError,
+            http.client.HTTPException,
+            xmlrpc.client.Error,
+            ExpatError,
+        ) as error:  # or died amid its answer
             raise UnavailableError(f"The supervisor of {self._layout.home} does not answer ({error}).") from None
 
     def _write_config(self) -> None:
