@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 from typing import Literal
 
 import pytest
@@ -275,6 +276,21 @@ async def test_the_header_names_a_chosen_theme_for_a_while(fake: Fake, monkeypat
         assert not app._notifications, "a toast has every screen laid out anew"
         monkeypatch.setattr(app_module, "THEME_S", 0.0)
         await until(pilot, lambda: "light theme" not in screen_text(app), "the name is gone again")
+
+
+async def test_a_clock_behind_the_tables_is_said_to_hold_commits_up(fake: Fake) -> None:
+    async with fake.app().run_test(size=(200, 60)) as pilot:
+        await until_shown(pilot, "4/4 ready")
+        newest = max(h.current.committed_at for n, h in fake.says.items() if n.startswith("history.") and h.current)
+        fake.now = newest - timedelta(seconds=60)
+        await pilot.pause(0.5)
+        assert "behind the newest snapshot" not in screen_text(pilot.app)
+        fake.now = newest - timedelta(minutes=50)
+        await until_shown(pilot, "! This clock is 50m 00s behind the newest snapshot.")
+        await pilot.press("4")
+        await until_shown(pilot, "! This clock is 50m 00s behind the newest snapshot.")
+        fake.now = NOW
+        await until(pilot, lambda: "behind the newest" not in screen_text(pilot.app), "all well again")
 
 
 async def test_help_lists_every_key_of_the_screen(fake: Fake) -> None:

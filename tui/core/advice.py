@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tui.core.actions import active_job
+from tui.core.control import TABLES
 from tui.core.store import State
 from tui.model.flink import CheckpointStats
 from tui.model.iceberg import TableHistory
@@ -14,6 +15,8 @@ from tui.model.kafka import TopicLag
 from tui.model.keeping import Keeping
 from tui.model.stack import NO_SPACE, ProducerStatus, Service, ServiceState
 
+_TOLERANCE = timedelta(minutes=1)
+"""Iceberg takes a commit that is at most so much older than the newest snapshot (its `TableMetadata`)."""
 OURS = frozenset({"up", "down", "produce"})
 """The capabilities of a backend that runs its services itself."""
 PRODUCER_ENDED = frozenset({"stopped", "finished", "failed"})
@@ -61,6 +64,14 @@ def absence(state: State, name: str, title: str) -> str | None:
         return f"{title}: {service.detail}."
     sentence = _WITHOUT.get(service.state) if service is not None else None
     return None if sentence is None else sentence.format(title)
+
+
+def clock_behind(state: State, now: datetime) -> timedelta | None:
+    """How far the newest snapshot is ahead of our clock, where no commit can follow on it by that clock."""
+    found = [state.shown(f"history.{table}").value for table in TABLES]
+    newest = [h.current.committed_at for h in found if isinstance(h, TableHistory) and h.current is not None]
+    ahead = max(newest, default=now) - now
+    return ahead if ahead > _TOLERANCE else None
 
 
 def first_checkpoint(state: State, now: datetime) -> float | None:

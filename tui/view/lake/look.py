@@ -105,11 +105,21 @@ def short_id(snapshot_id: int) -> str:
     return f"…{str(snapshot_id)[-6:]}"
 
 
+def ahead_of_clock(state: State, now: datetime, width: int) -> list[Text]:
+    """That snapshots are of the future, and what follows; nothing where they are not."""
+    ahead = advice.clock_behind(state, now)
+    if ahead is None:
+        return []
+    told = f"! This clock is {fmt.duration(ahead.total_seconds())} behind the newest snapshot."
+    what = "If the job's is too, Iceberg takes no commit until it has caught up: set it right."
+    return wrapped(Text(f"{told} {what}", style="bold"), width)
+
+
 def banner(sight: Sight) -> Text:
-    """Says loudly which moment is shown, unless it is now."""
+    """Says loudly which moment is shown, unless it is now; of now, whether the clock lets the tables go on."""
     wanted = sight.look.as_of
     if wanted is None:
-        return Text()
+        return Text("\n").join(ahead_of_clock(sight.state, sight.now, sight.width))
     snapshot, behind = sight.snapshot(wanted), sight.behind(wanted)
     back = f"{sight.keys.get('lake_now', 'N')} back to now"
     steps = f"{sight.keys.get('lake_older', 'b')} older · {sight.keys.get('lake_newer', 'n')} newer · {back}"

@@ -11,6 +11,7 @@ from tui.core import advice
 from tui.core.store import State
 from tui.model.iceberg import Snapshot, TableHistory
 from tui.view import format as fmt
+from tui.view.lake.look import ahead_of_clock
 from tui.view.widgets.panel import Panel, columns, due_lines, sentence
 
 TABLES = ("agg_1m", "raw_trades", "bad_trades")
@@ -37,10 +38,11 @@ class IcebergPanel(Panel):
 
 
 def problems(state: State, now: datetime, width: int) -> list[Text]:
-    """Why tables that were read before cannot be read now, each reason once."""
+    """Why tables that were read before cannot be read, or written, now, each reason once."""
     shown = [s for table in TABLES if (s := state.shown(f"history.{table}")).value is not None and s.error]
     once = {s.error: s for s in reversed(shown)}
-    return [line for s in once.values() for line in sentence(s, now, width)]
+    stale = [line for s in once.values() for line in sentence(s, now, width)]
+    return [*stale, *ahead_of_clock(state, now, width)]
 
 
 def table_lines(state: State, table: str, now: datetime, width: int, most: int) -> list[Text]:
