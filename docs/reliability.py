@@ -53,6 +53,14 @@ dashboard leaves no process, not even the client that submits a job, and takes n
 the stack outlives the supervisor, the command under way says no more than a sentence, and the next `up` makes
 everything ready; and if no process of the home runs afterwards that its supervisor has not started.
 """
+CLOCK = """\
+## A clock that jumps
+
+`tests/faults/test_clock.py` moves the wall clock of every process of a stack under load: an hour on, half an hour back,
+right again, 38 seconds back. Forwards, and within a minute backwards, the job goes on. Further back Iceberg takes no
+commit that is more than a minute older than the newest snapshot: the job restarts until the clock has caught up, the
+dashboard says how far it is behind, and then all of it is exact: `verify`, `bad_trades` and processes as above.
+"""
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -82,7 +90,7 @@ def page(found: Sequence[dict[str, Any]]) -> str:
     parts = [HEAD, "## Result", ""]
     parts += [f"{len(runs)} runs, {faults} faults, {messages:,} messages: **{told}**.{machine(runs)}", ""]
     parts += [*table(runs), "", NOTES]
-    parts += [*failures(runs), *killed([line for line in found if "kill" in line])]
+    parts += [*failures(runs), CLOCK, *killed([line for line in found if "kill" in line])]
     return "\n".join(parts).rstrip() + "\n"
 
 

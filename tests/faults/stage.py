@@ -80,7 +80,9 @@ class Stage:
         return self._lab
 
     def new_pipeline(self, name: str) -> None:
-        """Topic, group, database and job of this name; the job before it ends."""
+        """Topic, group, database and job of this name; job and producer of the one before it end."""
+        if self._lab is not None and bootstrap.producer(self._lab.settings).runs():
+            bootstrap.producer(self._lab.settings).stop()
         self.end_job()
         self._lab = Lab(replace(self.settings, topic=name, group=name, database=name))
         until(lambda: made(self.lab.settings), f"topic {name} is made", 90)
@@ -157,6 +159,8 @@ class Stage:
 
         def all_committed() -> bool:
             partitions = kafka.lag().partitions
+            if any(p.high is None for p in partitions):
+                return False
             if sum(p.committed or 0 for p in partitions) >= sum(p.high or 0 for p in partitions):
                 return True
             self.lab.control.checkpoint(silent)

@@ -93,7 +93,7 @@ class Series:
             time.sleep(chance.uniform(*BETWEEN_S))
         done.recovery_s = round(stage.recovered(), 1)
         done.messages = stage.settle()
-        done.wrong += stage.wrong()
+        done.wrong += stage.wrong() if done.messages else ["nothing was written"]
         done.outcome = "wrong" if done.wrong else "exact"
 
 
