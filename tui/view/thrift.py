@@ -8,6 +8,8 @@ import os
 
 _ESCAPE_MS = "10"
 """How long an escape may be the beginning of another key; Textual's own 100 ms would hold every escape up."""
+_FRAMES = "250"
+"""So many a second at most: what a key changes waits up to a frame after the one before, by Textual's 60 for 17 ms."""
 _GARBAGE_AFTER = (30_000, 10, 400)
 """Python collects by itself where so many objects came amid a key; otherwise moments are chosen for it (`tidy`)."""
 _YOUNG, _MIDDLE, _OLD = 2_000, 10, 15
@@ -20,6 +22,7 @@ _ARENAS = 2
 def settle() -> None:
     """Set it for this process; before Textual and Arrow are imported."""
     os.environ.setdefault("ESCDELAY", _ESCAPE_MS)
+    os.environ.setdefault("TEXTUAL_FPS", _FRAMES)
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own keeps what it has freed
     gc.set_threshold(*_GARBAGE_AFTER)
     try:
