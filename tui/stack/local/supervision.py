@@ -26,6 +26,8 @@ from tui.stack.local.layout import Layout, write_private
 from tui.stack.local.spec import ProgramSpec, environment
 
 _USER = "lakehouse"
+_NO_ANSWER = (OSError, http.client.HTTPException, xmlrpc.client.Error, ExpatError)
+"""Nothing, or half of an answer: so is one amid which the supervisor was killed."""
 _START_DEADLINE_S = 10.0
 _LOG_MB = 10
 _LOG_BACKUPS = 3
@@ -211,12 +213,7 @@ class Supervisor:
         except xmlrpc.client.ProtocolError as error:  # its own text quotes the address with the password
             told = f"HTTP {error.errcode} {error.errmsg}"
             raise UnavailableError(f"The supervisor of {self._layout.home} refused {method} ({told}).") from None
-        except (
-            OSError,
-            http.client.HTTPException,
-            xmlrpc.client.Error,
-            ExpatError,
-        ) as error:  # or died amid its answer
+        except _NO_ANSWER as error:
             raise UnavailableError(f"The supervisor of {self._layout.home} does not answer ({error}).") from None
 
     def _write_config(self) -> None:
