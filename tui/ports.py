@@ -277,6 +277,9 @@ class WishPort(Protocol):
     def read(self) -> Wish | None:
         """The newest wish; `None` where there never was one."""
 
+    def begin(self) -> None:
+        """A job is being submitted: if it runs it is to go on, even where nobody is left to say which one it is."""
+
     def want(self, job_id: str) -> None:
         """From now on the job `job_id` is to run: its loss is mended."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
 
@@ -41,6 +41,9 @@ class Wishes:
 
     def read(self) -> Wish | None:
         return self.wished
+
+    def begin(self) -> None:
+        self.wished = replace(self.wished or Wish("", False), begun={"topic": "mine"})
 
     def want(self, job_id: str) -> None:
         self.wished = Wish(job_id, True)
@@ -212,6 +215,20 @@ def test_what_runs_in_the_place_of_a_wanted_job_is_kept() -> None:
     assert world.wished == Wish(NEW, True)
 
 
+@pytest.mark.parametrize("before", [Wish("", False), Wish(OLD, False), Wish(OLD, True)])
+def test_a_job_whose_submitter_died_before_it_could_say_so_is_kept_with_its_own_pipeline(before: Wish) -> None:
+    world = World(known=(job(NEW, "RUNNING"),), wished=replace(before, begun={"topic": "mine"}))
+    world.look()
+    assert world.wished == Wish(NEW, True)
+    assert world.pipeline == Wish(NEW, False, {"topic": "mine"})
+
+
+def test_a_submission_that_began_and_made_no_job_is_nothing_to_mend() -> None:
+    world = World(known=(job(OLD, "CANCELED"),), wished=Wish(OLD, False, begun={"topic": "mine"}))
+    world.looks(3)
+    assert (world.submits, world.wished) == ([], Wish(OLD, False, begun={"topic": "mine"}))
+
+
 def test_attempts_get_rarer_and_end_with_the_reason() -> None:
     world = World(wished=Wish(OLD, True), failure=LakehouseError("No restore point is left."))
     at: list[int] = []
@@ -375,6 +392,18 @@ def test_a_submit_is_a_wish() -> None:
     cluster = Cluster()
     cluster.control().submit(silent)
     assert cluster.wished == Wish(NEW, True)
+
+
+def test_a_submission_is_known_of_before_its_job_is() -> None:
+    found: list[Wish | None] = []
+
+    class Seen(Cluster):
+        def during(self) -> None:
+            found.append(self.wished)
+
+    for lost, begun in ((None, {"topic": "mine"}), (OLD, None)):
+        Seen(Wish(OLD, lost is not None)).control().submit(silent, lost=lost)
+        assert found.pop() == Wish(OLD, lost is not None, begun=begun)
 
 
 def test_cancel_and_savepoint_end_the_wish() -> None:

@@ -35,6 +35,25 @@ def test_a_wish_has_what_the_job_was_started_with(settings: Settings) -> None:
     assert (settings.home / "data" / "flink" / "wanted.json").stat().st_mode & 0o077 == 0
 
 
+def test_a_submission_that_began_is_written_beside_the_wish_and_gone_with_the_next_one(settings: Settings) -> None:
+    file = WishFile(settings)
+    WishFile(replace(settings, topic="ticks")).begin()
+    found = file.read()
+    assert found is not None
+    assert (found.job_id, found.wanted, found.begun and found.begun["topic"]) == ("", False, "ticks")
+    file.want(JOB)
+    assert file.read() == replace(found, job_id=JOB, wanted=True, pipeline=file._pipeline, begun=None)
+    file.begin()
+    wanted = file.read()
+    assert wanted is not None
+    assert (wanted.job_id, wanted.wanted, wanted.begun) == (JOB, True, file._pipeline)
+    file.end_all()
+    assert file.read() == Wish(JOB, False)
+    file.begin()
+    file.end_all()
+    assert file.read() == Wish(JOB, False), "`down` ends a submission that is under way too"
+
+
 def test_down_ends_a_wish_on_a_full_disk_too(settings: Settings) -> None:
     file = WishFile(settings)
     file.want(JOB)

@@ -71,7 +71,7 @@ class Control:
     def submit(self, progress: ProgressSink, *, fresh: bool = False, lost: str | None = None) -> Submitted:
         """Start the job from its newest restore point (or, `fresh`, from the beginning) and wait until it runs.
 
-        From then on it is wanted. `lost` is the job in whose place it comes, as long as that one is wanted: raises
+        From its start on it is wanted. `lost` is the job in whose place it comes, as long as that one is wanted: raises
         `CancelledError` where it is no more.
         """
         with self.jobs.submitting():
@@ -93,6 +93,8 @@ class Control:
         origin = f"from {point.kind} {point.checkpoint_id}" if point else "from the beginning"
         origin += f" ({decision.remark})" if decision.remark else ""
         progress(Progress("job", f"submitting, {origin}"))
+        if lost is None:
+            self.wish.begin()
         job_id = self.jobs.start(point, progress)
         progress(Progress("job", f"{job_id} starts its tasks"))
         self._confirm(job_id, lost)

@@ -109,8 +109,10 @@ class Keeper:
     def _watch(self, active: JobSummary, wish: Wish | None) -> None:
         """A job runs: it is the wanted one, unless somebody is ending it."""
         self._publish(None)
-        unknown = wish is None or wish.job_id != active.id
-        if unknown and (self.adopts or (wish is not None and wish.wanted)):
+        if wish is not None and wish.begun is not None and wish.job_id != active.id:
+            wish = Wish(active.id, False, wish.begun)  # whoever submitted it may be dead
+            self.control(wish).wish.want(active.id)
+        elif (wish is None or wish.job_id != active.id) and (self.adopts or (wish is not None and wish.wanted)):
             self.control(wish).wish.want(active.id)
             self.say(f"Job {active.id} runs and is kept.")
         if self._attempts and self.cluster.checkpoints(active.id).completed:

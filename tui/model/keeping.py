@@ -10,11 +10,15 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Whether the job `job_id` is to run; `pipeline` are the settings it was started with, by their names."""
+    """Whether the job `job_id` is to run; `pipeline` are the settings it was started with, by their names.
+
+    `begun` are those of a submission that began after this and has not said yet which job came of it.
+    """
 
     job_id: str
     wanted: bool
     pipeline: Mapping[str, str | int] = field(default_factory=dict)
+    begun: Mapping[str, str | int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

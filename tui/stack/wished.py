@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -25,7 +25,7 @@ _PHASES = ("waiting", "submitting", "gave up")
 
 
 class WishFile:
-    """`data/flink/wanted.json`: {"job_id", "wanted", "pipeline"}; implements `tui.ports.WishPort`."""
+    """`data/flink/wanted.json`: {"job_id", "wanted", "pipeline", "begun"}; implements `tui.ports.WishPort`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -37,11 +37,20 @@ class WishFile:
         job_id, wanted, pipeline = stored.get("job_id"), stored.get("wanted"), stored.get("pipeline")
         if not isinstance(job_id, str) or not isinstance(wanted, bool) or not isinstance(pipeline, dict):
             return None
-        return Wish(job_id, wanted, pipeline)
+        begun = stored.get("begun")
+        return Wish(job_id, wanted, pipeline, begun if isinstance(begun, dict) else None)
+
+    def begin(self) -> None:
+        """Write that a job with these settings is being submitted; what is wished of another one stays."""
+        self._write(replace(self.read() or Wish("", False), begun=self._pipeline))
 
     def want(self, job_id: str) -> None:
         """Write that the job is to run, with these settings."""
-        self._write(Wish(job_id, True, {name: getattr(self._settings, name) for name in PIPELINE}))
+        self._write(Wish(job_id, True, self._pipeline))
+
+    @property
+    def _pipeline(self) -> dict[str, str | int]:
+        return {name: getattr(self._settings, name) for name in PIPELINE}
 
     def end(self, job_id: str) -> None:
         """Write that the job is to run no more."""
@@ -50,7 +59,7 @@ class WishFile:
     def end_all(self) -> None:
         """End whatever is wished; nothing is written where nothing is. On a full disk the file goes instead."""
         wish = self.read()
-        if wish is None or not wish.wanted:
+        if wish is None or not (wish.wanted or wish.begun):
             return
         try:
             self.end(wish.job_id)
@@ -66,7 +75,7 @@ class WishFile:
         except OSError as error:
             raise LakehouseError(
                 f"{self._path} cannot be written ({error.strerror}): mend that, or the keeper does not know "
-                f"whether job {wish.job_id} is to run."
+                f"whether job {wish.job_id or 'that is submitted'} is to run."
             ) from None
 
 
@@ -76,6 +85,9 @@ class NoWish:
     def read(self) -> Wish | None:
         """Nobody wished for anything."""
         return None
+
+    def begin(self) -> None:
+        """Nothing is remembered."""
 
     def want(self, job_id: str) -> None:
         """Nothing is remembered."""
