@@ -58,7 +58,7 @@ def cancelled(stage: Stage, chance: random.Random) -> None:
 
     until(cancel, "the job is cancelled", ACTION_S)
     time.sleep(chance.uniform(0, 2))
-    until(stage.submitted_again, "the job is submitted again", ACTION_S)
+    until(stage.kept, "the job is submitted again", ACTION_S)
 
 
 def saved(stage: Stage, chance: random.Random) -> None:
@@ -72,7 +72,7 @@ def saved(stage: Stage, chance: random.Random) -> None:
 
     until(stop, "the job is stopped with a savepoint", ACTION_S)
     time.sleep(chance.uniform(0, 2))
-    until(stage.submitted_again, "the job is submitted again", ACTION_S)
+    until(stage.kept, "the job is submitted again", ACTION_S)
 
 
 def damaged(stage: Stage, chance: random.Random) -> None:

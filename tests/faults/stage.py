@@ -101,10 +101,12 @@ class Stage:
             self.lab.control.submit(silent)
         return True
 
-    def submitted_again(self) -> bool:
-        """As `submitted`, after a cancel: a job that the keeper began before it is none, it ends by itself."""
-        wish, job = self.lab.control.wish.read(), self.lab.control.active_job()
-        return (job is None or (wish is not None and wish.wanted)) and self.submitted()
+    def kept(self) -> bool:
+        """A job runs that is wanted, or is submitted now: one that the keeper began before a cancel ends by itself."""
+        job, wish = self.lab.control.active_job(), self.lab.control.wish.read()
+        if job is None:
+            return self.submitted()
+        return wish is not None and wish.wanted and wish.job_id == job.id
 
     def load(self) -> None:
         """The producer runs, with trades of its own."""

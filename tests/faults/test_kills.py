@@ -98,7 +98,7 @@ def dashboard(stage: Stage, chance: random.Random, done: Kill) -> None:
     done.wrong += told("not of the supervisor:", stage.orphans())
     if missing := before - {p.pid for p in processes.tagged(stage.layout)}:
         done.wrong.append(f"gone with the dashboard: {sorted(missing)}")
-    until(stage.submitted, "the job runs, or is submitted", CALM_S)
+    until(stage.kept, "the job runs and is kept, or is submitted", CALM_S)
 
 
 def supervisor(stage: Stage, chance: random.Random, done: Kill) -> None:
