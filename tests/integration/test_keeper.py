@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import Lab, new_settings, silent, until
+from tests.integration.test_demo import command
 from tui import bootstrap
 from tui.model.errors import LakehouseError, NotFoundError
 from tui.stack.local import processes
@@ -119,6 +121,22 @@ def test_a_damaged_checkpoint_that_the_tables_hold_is_said_and_not_passed_over(h
     metadata.write_bytes(whole)
     until(lambda: runs_again(home, before), "the job runs again", 120)
     settle(home)
+
+
+def test_a_job_whose_submitter_was_killed_is_kept_with_its_own_pipeline(home: Lab) -> None:
+    home.control.cancel()
+    own = {f"LAKEHOUSE_{name.upper()}": str(getattr(home.settings, name)) for name in ("database", "group")}
+    submitter = subprocess.Popen(command(home.settings, "submit"), env={**os.environ, **own}, stdout=subprocess.DEVNULL)
+    job = until(home.control.active_job, "the job is there", 90)
+    submitter.kill()
+    submitter.wait()
+
+    def kept() -> bool:
+        wish = WishFile(home.settings).read()
+        return wish is not None and wish.wanted and wish.job_id == job.id and wish.pipeline["database"] == "kept"
+
+    until(kept, "the job is kept", 30)
+    until(lambda: (found := home.control.active_job()) is not None and found.whole, "every task runs", 90)
 
 
 def test_what_was_cancelled_stays_ended_and_so_does_what_went_down(home: Lab) -> None:
