@@ -21,23 +21,30 @@ def submit():
     submission.run([sys.executable, "-c", sys.argv[2]], os.environ, Path(sys.argv[1]), lambda _: None)
 Thread(target=submit).start()
 """
-CLIENT = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+CLIENT = """
+import os, subprocess, time
+java = subprocess.Popen(["sleep", "60"], start_new_session=True)
+print(os.getpid(), java.pid, flush=True)
+time.sleep(60)
+"""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl(2) is Linux's")
-def test_a_client_dies_with_a_starter_that_is_killed(tmp_path: Path) -> None:
+def test_a_client_and_its_java_die_with_a_starter_that_is_killed(tmp_path: Path) -> None:
     log, told = tmp_path / "submit.log", ""
     starter = subprocess.Popen([sys.executable, "-c", STARTER, str(log), CLIENT])
     try:
         while not told.endswith("\n"):
             assert starter.poll() is None
             told = log.read_text() if log.exists() else ""
-        client = psutil.Process(int(told))
-        assert client.ppid() == starter.pid
+        client, java = map(psutil.Process, map(int, told.split()))
+        tie = client.parent()
+        assert tie is not None
+        assert tie.ppid() == starter.pid
     finally:
         starter.kill()
         starter.wait()
-    _, left = psutil.wait_procs([client], timeout=10)
+    _, left = psutil.wait_procs([tie, client, java], timeout=10)
     for process in left:
         process.kill()
     assert left == []
@@ -49,3 +56,9 @@ def test_a_client_whose_starter_died_before_it_does_nothing(tmp_path: Path) -> N
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "Who started this program has died.\n")
     assert not mark.exists()
+
+
+@pytest.mark.parametrize(("code", "status"), [("exit 0", 0), ("exit 3", 3), ("kill -9 $$", 247)])
+def test_the_status_is_the_clients(code: str, status: int) -> None:
+    command = [sys.executable, "-I", "-S", tied.__file__, str(os.getpid()), "sh", "-c", code]
+    assert subprocess.run(command, check=False).returncode == status

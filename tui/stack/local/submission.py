@@ -33,8 +33,9 @@ def run(
 
     The client holds `lock`, a file descriptor, as long as it lives.
 
-    Raises `LakehouseError` with the reason; whatever ends the wait, even SIGKILL, ends the client, and its Java with it
-    (PyFlink's gateway ends at the end of its input): a job that nobody has recorded is not started.
+    Raises `LakehouseError` with the reason; whatever ends the wait, even SIGKILL, ends the client and its Java (by
+    itself that ends at the end of its input, but not before it has started): a job that nobody has recorded is not
+    started.
     """
     with log.open("w", encoding="utf-8") as stream:
         process = subprocess.Popen(
