@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 from tui.view.registry import Command, shown
 from tui.view.screens.overlay import Overlay
 
-_KEY, _LABEL = 8, 15
+_KEY, _LABEL = 10, 15
 
 
 class Palette(Overlay[str | None]):
