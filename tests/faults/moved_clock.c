@@ -4,7 +4,6 @@
  * deadline by the moved clock is given to it by its own. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>

@@ -81,8 +81,8 @@ class Stage:
 
     def new_pipeline(self, name: str) -> None:
         """Topic, group, database and job of this name; job and producer of the one before it end."""
-        if self._lab is not None and bootstrap.producer(self._lab.settings).runs():
-            bootstrap.producer(self._lab.settings).stop()
+        if self._lab is not None and (producer := bootstrap.producer(self._lab.settings)).runs():
+            producer.stop()
         self.end_job()
         self._lab = Lab(replace(self.settings, topic=name, group=name, database=name))
         until(lambda: made(self.lab.settings), f"topic {name} is made", 90)

@@ -109,10 +109,10 @@ class Keeper:
     def _watch(self, active: JobSummary, wish: Wish | None) -> None:
         """A job runs: it is the wanted one, unless somebody is ending it."""
         self._publish(None)
-        if wish is not None and wish.begun is not None and wish.job_id != active.id:
-            wish = Wish(active.id, False, wish.begun)  # whoever submitted it may be dead
-            self.control(wish).wish.want(active.id)
-        elif (wish is None or wish.job_id != active.id) and (self.adopts or (wish is not None and wish.wanted)):
+        unknown = wish is None or wish.job_id != active.id
+        if unknown and wish is not None and wish.begun is not None:  # whoever submitted it may be dead
+            self.control(Wish(active.id, False, wish.begun)).wish.want(active.id)
+        elif unknown and (self.adopts or (wish is not None and wish.wanted)):
             self.control(wish).wish.want(active.id)
             self.say(f"Job {active.id} runs and is kept.")
         if self._attempts and self.cluster.checkpoints(active.id).completed:
