@@ -12,7 +12,7 @@ from tui.core import advice
 from tui.core.store import Shown, State
 from tui.model.iceberg import Snapshot, TableHistory
 from tui.view import format as fmt
-from tui.view.widgets.panel import sentence, staleness, wrapped
+from tui.view.widgets.panel import ahead_of_clock, sentence, staleness, wrapped
 
 TABLES = ("agg_1m", "raw_trades", "bad_trades")
 CANDLES = "agg_1m"
@@ -103,16 +103,6 @@ def first_snapshot(table: str) -> str:
 def short_id(snapshot_id: int) -> str:
     """The end of a snapshot's id, which is enough to tell it from others."""
     return f"…{str(snapshot_id)[-6:]}"
-
-
-def ahead_of_clock(state: State, now: datetime, width: int) -> list[Text]:
-    """That snapshots are of the future, and what follows; nothing where they are not."""
-    ahead = advice.clock_behind(state, now)
-    if ahead is None:
-        return []
-    told = f"! This clock is {fmt.duration(ahead.total_seconds())} behind the newest snapshot."
-    what = "If the job's is too, Iceberg takes no commit until it has caught up: set it right."
-    return wrapped(Text(f"{told} {what}", style="bold"), width)
 
 
 def banner(sight: Sight) -> Text:

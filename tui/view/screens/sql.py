@@ -31,6 +31,7 @@ from tui.view.sql.asking import Answered, Asking
 from tui.view.sql.editor import SqlEditor
 from tui.view.sql.pick import Pick
 from tui.view.widgets import border
+from tui.view.widgets.notes import put
 from tui.view.widgets.table import DiffTable
 
 COLUMNS = "sql.columns"
@@ -142,8 +143,8 @@ While the editor has the focus, letters are its own: esc gives the keys back.
         text = fmt.plain(self._words())
         note.set_class(bad, "-bad")
         if str(note.content) != text:
-            note.update(Text(text))
             note.display = bool(text)
+            put(note, Text(text))
 
     def _words(self) -> str:
         seconds = self._seconds

@@ -11,8 +11,7 @@ from tui.core import advice
 from tui.core.store import State
 from tui.model.iceberg import Snapshot, TableHistory
 from tui.view import format as fmt
-from tui.view.lake.look import ahead_of_clock
-from tui.view.widgets.panel import Panel, columns, due_lines, sentence
+from tui.view.widgets.panel import Panel, ahead_of_clock, columns, due_lines, sentence
 
 TABLES = ("agg_1m", "raw_trades", "bad_trades")
 

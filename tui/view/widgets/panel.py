@@ -146,6 +146,16 @@ def due_lines(state: State, now: datetime) -> list[Text]:
     return [Text(f"first checkpoint due {'now' if due_s == 0 else f'in {fmt.duration(due_s)}'}", style="yellow")]
 
 
+def ahead_of_clock(state: State, now: datetime, width: int) -> list[Text]:
+    """That snapshots are of the future, and what follows; nothing where they are not."""
+    ahead = advice.clock_behind(state, now)
+    if ahead is None:
+        return []
+    told = f"! This clock is {fmt.duration(ahead.total_seconds())} behind the newest snapshot."
+    what = "If the job's is too, Iceberg takes no commit until it has caught up: set it right."
+    return wrapped(Text(f"{told} {what}", style="bold"), width)
+
+
 def wrapped(text: Text | str, width: int) -> list[Text]:
     """`text` in lines of at most `width` columns, broken between words."""
     whole = text if isinstance(text, Text) else Text(text)
